@@ -1,0 +1,230 @@
+"""The whole product on one machine, started from Python.
+
+with Stack(Options(state_dir=Path(".run/bench"), llm_workers=2)) as stack:
+    stack.url, stack.environment, stack.pids()["worker-llm-2"]
+"""
+
+import json
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from config import processes
+from config.local import external, statics
+from config.local.children import Child, Service
+from config.local.output import Output
+from config.local.ports import LOOPBACK, free_port, require_free_port
+from config.local.postgres import prepare_postgres
+from config.local.redis_server import prepare_redis
+from config.local.state import MARK, State, secret_key
+from config.local.supervisor import Supervisor
+
+WATCH_S = 0.2
+
+
+@dataclass(frozen=True)
+class Options:
+    state_dir: Path
+    host: str = LOOPBACK
+    port: int = 0
+    """0: any free one."""
+    demo: bool = True
+    durable: bool = True
+    """False for throw-away data: PostgreSQL does not wait for the disk, Redis keeps nothing."""
+    llm_workers: int = 1
+    simulated: bool = False
+    """Use the simulated provider even when OPENAI_API_KEY is set."""
+    application: bool = True
+    """False: PostgreSQL and Redis only."""
+    reset: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables for the product's processes."""
+
+
+class Stack:
+    """Processes by name: postgres, redis, simulator, web, worker-llm (worker-llm-2, …), worker, beat.
+
+    ``start`` must be called by a thread that outlives the stack (see ``Child``).
+    """
+
+    def __init__(self, options: Options, output: Output | None = None) -> None:
+        self.options = options
+        self.state = State(options.state_dir.resolve())
+        self.port = options.port or (free_port() if options.application else 0)
+        self.url = f"http://{options.host}:{self.port}" if options.application else ""
+        self.environment: dict[str, str] = {}
+        self.demo: dict[str, Any] = {}
+        """What ``manage demo --json`` says: who can sign in."""
+        self.output = output or Output(self.state.log)
+        self.supervisor = Supervisor(self.output, on_change=self._save_processes)
+        self._held = ExitStack()
+        self._holds_lock = False
+
+    def start(self) -> None:
+        """Returns when everything is ready; raises ``LocalFailure`` with nothing left running."""
+        if self.options.application:
+            require_free_port(self.options.host, self.port)
+        self.state.make()
+        self._held.enter_context(self.state.locked(url=self.url))
+        self._holds_lock = True
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start(self) -> None:
+        for name in self.state.end_leftovers():
+            self.output.say(f"{name} was left running by an earlier start and has been ended.")
+        self.state.forget_environment()
+        if self.options.reset:
+            self.state.clear()
+        self.environment = self._base_environment()
+        self._start_data_servers()
+        if self.options.application:
+            self._start_application()
+        self.state.save_environment(self._own_variables())
+
+    def _base_environment(self) -> dict[str, str]:
+        options = self.options
+        environment = {**os.environ, MARK: str(self.state.directory), "SECRET_KEY": secret_key()}
+        environment |= {
+            "MAIL_DIR": str(self.state.directory / "mail"),
+            "STATIC_ROOT": str(self.state.directory / "static"),
+            "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "config.settings.base",
+            "DEMO": "1" if options.demo else "0",
+        }
+        if options.application:
+            environment |= {"HOST": options.host, "PORT": str(self.port)}
+            environment.setdefault("BASE_URL", self.url)
+        for name, value in (("LOG_FORMAT", "text"), ("WEB_GRACEFUL_TIMEOUT", "3")):
+            environment.setdefault(name, value)
+        return environment | dict(options.environment)
+
+    def _own_variables(self) -> dict[str, str]:
+        """What other commands need to work on this stack: what we set, not the person's whole environment."""
+        return {name: value for name, value in self.environment.items() if os.environ.get(name) != value}
+
+    def _start_data_servers(self) -> None:
+        services = []
+        if url := os.environ.get("DATABASE_URL"):
+            self.output.say(f"PostgreSQL {external.require_postgres(url)} of DATABASE_URL.")
+        else:
+            postgres = prepare_postgres(self.state.directory, durable=self.options.durable)
+            self.environment["DATABASE_URL"] = postgres.url()
+            services.append(postgres.service())
+            self.output.say(f"PostgreSQL {postgres.binaries.version} in {postgres.home}")
+        if url := os.environ.get("REDIS_URL"):
+            self.output.say(f"Redis {external.require_redis(url)} of REDIS_URL.")
+        else:
+            redis = prepare_redis(self.state.directory, durable=self.options.durable)
+            self.environment["REDIS_URL"] = redis.url
+            services.append(redis.service())
+            self.output.say(f"Redis: {redis.description}")
+        children = self.supervisor.start(services)
+        self.supervisor.wait_ready(children)
+
+    def _start_application(self) -> None:
+        first = self.supervisor.start(self._simulator())
+        for name, *arguments in self._preparations():
+            self.supervisor.run(self._service(name, arguments))
+        statics.note_collected(self.state.directory)
+        self.output.say("The database is ready; starting web and workers.")
+        last = self.supervisor.start(self._application_services())
+        sign_ins = self.supervisor.begin(self._sign_ins()) if self.options.demo else None
+        self.supervisor.wait_ready([*first, *last])
+        if sign_ins:
+            self.demo = json.loads(self.supervisor.finish(sign_ins))
+        self.supervisor.start([self._service("beat", *processes.commands("beat", self.environment))])
+
+    def _simulator(self) -> list[Service]:
+        if self.environment.get("OPENAI_API_KEY") and not self.options.simulated:
+            return []
+        port = free_port()
+        address = f"http://{LOOPBACK}:{port}"
+        self.environment |= {
+            "SIMULATOR_PORT": str(port),
+            "SIMULATOR_URL": address,
+            "OPENAI_BASE_URL": f"{address}/v1",
+            "OPENAI_API_KEY": "simulated",
+        }
+        (command,) = processes.commands("simulator", self.environment)
+        return [self._service("simulator", command, ready=lambda: _answers(f"{address}/v1/models"))]
+
+    def _preparations(self) -> list[tuple[str, ...]]:
+        steps = [("migrate", *command) for command in processes.commands("migrate", self.environment)]
+        if not statics.are_collected(self.state.directory):
+            steps.append(("static", *processes.manage("collectstatic", "--noinput", "--verbosity=0")))
+        return steps
+
+    def _application_services(self) -> list[Service]:
+        (web,) = processes.commands("web", self.environment)
+        services = [self._service("web", web, ready=lambda: _answers(f"{self.url}/ready"))]
+        for number in range(1, self.options.llm_workers + 1):
+            name = "worker-llm" if number == 1 else f"worker-llm-{number}"
+            services.append(self._worker(name, "worker-llm", number=number))
+        services.append(self._worker("worker", "worker", number=1))
+        return services
+
+    def _sign_ins(self) -> Service:
+        return self._service("demo", processes.manage("demo", "--json"), confidential=True)
+
+    def _worker(self, name: str, process: str, *, number: int) -> Service:
+        environment = {**self.environment, "WORKER_NUMBER": str(number)}
+        (command,) = processes.commands(process, environment)
+        return self._service(name, command, ready_text=" ready.")
+
+    def _service(self, name: str, command: list[str], **more: object) -> Service:
+        return Service(name=name, command=tuple(command), environment=self.environment, **more)  # type: ignore[arg-type]
+
+    def _save_processes(self, children: list[Child]) -> None:
+        self.state.save_processes(children, url=self.url)
+
+    def pids(self) -> dict[str, int]:
+        """Of what runs now. A restarted process has a new one."""
+        running = (child for child in self.supervisor.children if child.is_running())
+        return {child.name: child.pid for child in running if child.pid}
+
+    def watch(self) -> None:
+        """Start crashed processes again until a stop is requested."""
+        while not self.supervisor.stop_requested.wait(WATCH_S):
+            self.supervisor.watch_once()
+
+    def request_stop(self) -> None:
+        """Safe in a signal handler; ``watch`` and ``start`` return soon."""
+        self.supervisor.stop_requested.set()
+
+    def stop(self) -> None:
+        self.supervisor.stop()
+        if self._holds_lock:
+            self.state.forget_environment()
+        self._holds_lock = False
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        self._watcher = threading.Thread(target=self.watch, name="stack-watch", daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._watcher.join(timeout=10)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310  our own http:// address
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
