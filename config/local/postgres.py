@@ -103,19 +103,20 @@ class PostgresServer:
         return True
 
 
-def prepare_postgres(state_dir: Path, *, durable: bool) -> PostgresServer:
+def prepare_postgres(state_dir: Path, *, durable: bool, loopback: bool = False) -> PostgresServer:
     """Find the binaries and make the data directory when there is none; starts nothing."""
     account = accounts.unprivileged_account()
     binaries = find_postgres()
     if account:
         binaries = reachable_by(account, binaries)
     home = _home(state_dir, account)
+    too_long = len(str(home / SOCKET_NAME).encode()) > LONGEST_SOCKET_PATH
     server = PostgresServer(
         binaries=binaries,
         home=home,
         account=account,
         durable=durable,
-        port=free_port() if len(str(home / SOCKET_NAME).encode()) > LONGEST_SOCKET_PATH else None,
+        port=free_port() if loopback or too_long else None,
     )
     if not (server.data / "PG_VERSION").exists():
         _make_data(server)

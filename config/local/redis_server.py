@@ -47,7 +47,7 @@ class RedisServer:
             return False
 
 
-def prepare_redis(state_dir: Path, *, durable: bool) -> RedisServer:
+def prepare_redis(state_dir: Path, *, durable: bool, loopback: bool = False) -> RedisServer:
     """Find a server and write its configuration; starts nothing."""
     found = find_redis()
     if found is None:
@@ -59,7 +59,7 @@ def prepare_redis(state_dir: Path, *, durable: bool) -> RedisServer:
         directory.mkdir(mode=0o700, exist_ok=True)
     socket_path = state_dir / "redis.sock"
     password, port = "", 0
-    if len(str(socket_path).encode()) > LONGEST_SOCKET_PATH:
+    if loopback or len(str(socket_path).encode()) > LONGEST_SOCKET_PATH:
         password, port = secrets.token_urlsafe(24), free_port()
     configuration = home / "redis.conf"
     configuration.touch(mode=0o600)

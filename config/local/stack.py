@@ -43,6 +43,8 @@ class Options:
     """Use the simulated provider even when OPENAI_API_KEY is set."""
     application: bool = True
     """False: PostgreSQL and Redis only."""
+    loopback: bool = False
+    """Reach PostgreSQL and Redis by a port also where socket files would do."""
     reset: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
     """More variables for the product's processes."""
@@ -118,14 +120,18 @@ class Stack:
         if url := os.environ.get("DATABASE_URL"):
             self.output.say(f"PostgreSQL {external.require_postgres(url)} of DATABASE_URL.")
         else:
-            postgres = prepare_postgres(self.state.directory, durable=self.options.durable)
+            postgres = prepare_postgres(
+                self.state.directory, durable=self.options.durable, loopback=self.options.loopback
+            )
             self.environment["DATABASE_URL"] = postgres.url()
             services.append(postgres.service())
             self.output.say(f"PostgreSQL {postgres.binaries.version} in {postgres.home}")
         if url := os.environ.get("REDIS_URL"):
             self.output.say(f"Redis {external.require_redis(url)} of REDIS_URL.")
         else:
-            redis = prepare_redis(self.state.directory, durable=self.options.durable)
+            redis = prepare_redis(
+                self.state.directory, durable=self.options.durable, loopback=self.options.loopback
+            )
             self.environment["REDIS_URL"] = redis.url
             services.append(redis.service())
             self.output.say(f"Redis: {redis.description}")
