@@ -1,0 +1,92 @@
+// The composer: Enter sends, Shift+Enter starts a line, it grows, keeps a draft, loses nothing when a send fails.
+import { announce } from "./announce.js";
+import * as draft from "./draft.js";
+import { toEnd } from "./scroll.js";
+
+const form = document.querySelector("[data-composer]");
+const conversation = document.querySelector("[data-conversation]");
+draft.settleSent(Boolean(conversation));
+if (form) start(form);
+
+function start(form) {
+  const text = form.querySelector("[data-composer-text]");
+  const send = form.querySelector("[data-composer-send]");
+  const stop = form.querySelector("[data-composer-stop]");
+  const wait = form.querySelector("[data-composer-wait]");
+  const key = form.dataset.draftKey;
+  let isSending = false;
+  let running = document.querySelectorAll("[data-message][data-events-url]").length;
+
+  if (!text.value) text.value = draft.read(key);
+
+  const grow = () => {
+    if (CSS.supports("field-sizing", "content")) return;
+    text.style.height = "auto";
+    text.style.height = `${text.scrollHeight}px`;
+  };
+
+  const refresh = () => {
+    send.hidden = running > 0;
+    stop.hidden = running === 0;
+    send.disabled = isSending;
+    text.readOnly = isSending; // not disabled: focus and a screen reader's place stay in it
+    form.classList.toggle("is-sending", isSending);
+    if (!running) wait.hidden = true;
+    grow();
+  };
+
+  const setSending = (value) => {
+    isSending = value;
+    refresh();
+  };
+
+  text.addEventListener("input", () => {
+    draft.keep(key, text.value);
+    grow();
+  });
+
+  text.addEventListener("keydown", (event) => {
+    // 229: an input method is composing, and Enter belongs to it (Safari reports isComposing too late).
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    event.preventDefault();
+    if (running) {
+      wait.hidden = false;
+      announce(wait.textContent);
+    } else if (!isSending && text.value.trim()) form.requestSubmit();
+  });
+
+  form.addEventListener("submit", (event) => {
+    if (isSending || running || !text.value.trim()) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    } else if (!form.hasAttribute("hx-post")) {
+      draft.markSent(key);
+      setSending(true);
+    }
+  }, { capture: true });
+
+  form.addEventListener("htmx:beforeRequest", () => setSending(true));
+  form.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful) {
+      text.value = "";
+      draft.drop(key);
+    }
+    setSending(false);
+    text.focus({ preventScroll: true });
+  });
+
+  document.addEventListener("answers:change", ({ detail }) => {
+    running = detail.running;
+    refresh();
+  });
+  // Back from the cache of the browser: nothing is being sent any more.
+  window.addEventListener("pageshow", (event) => event.persisted && setSending(false));
+  refresh();
+}
+
+// A new turn, or a branch after edit, regenerate and retry: show its end, keep focus in the composer.
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.failed) return;
+  toEnd();
+  form?.querySelector("[data-composer-text]").focus({ preventScroll: true });
+});
