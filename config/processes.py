@@ -63,6 +63,7 @@ def _web(environ: Mapping[str, str]) -> list[str]:
 def _worker(name: str, environ: Mapping[str, str], *, threads: str) -> list[str]:
     return [
         *_python("celery"),
+        "--quiet",  # no banner
         "--app=config",
         "worker",
         f"--queues={WORKER_QUEUES[name]}",
@@ -86,6 +87,7 @@ def _beat(environ: Mapping[str, str]) -> list[str]:
     schedule = Path(environ.get("STATE_DIR") or ".run") / "beat-schedule"
     return [
         *_python("celery"),
+        "--quiet",  # no banner
         "--app=config",
         "beat",
         f"--schedule={schedule}",

@@ -27,6 +27,9 @@ from config.local.state import MARK, State, secret_key
 from config.local.supervisor import Supervisor
 
 WATCH_S = 0.2
+SIMULATED_KEY = "simulated"
+NO_PROVIDER = f"http://{LOOPBACK}:9/v1"
+"""The discard port: a call without a provider fails at once and never leaves the machine."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ class Stack:
         if options.application:
             environment |= {"HOST": options.host, "PORT": str(self.port)}
             environment.setdefault("BASE_URL", self.url)
+        if not environment.get("OPENAI_API_KEY") or options.simulated:
+            environment |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": NO_PROVIDER}
         for name, value in (("LOG_FORMAT", "text"), ("WEB_GRACEFUL_TIMEOUT", "3")):
             environment.setdefault(name, value)
         return environment | dict(options.environment)
@@ -152,7 +157,7 @@ class Stack:
         self.supervisor.start([self._service("beat", *processes.commands("beat", self.environment))])
 
     def _simulator(self) -> list[Service]:
-        if self.environment.get("OPENAI_API_KEY") and not self.options.simulated:
+        if self.environment["OPENAI_API_KEY"] != SIMULATED_KEY:
             return []
         port = free_port()
         address = f"http://{LOOPBACK}:{port}"
@@ -160,10 +165,10 @@ class Stack:
             "SIMULATOR_PORT": str(port),
             "SIMULATOR_URL": address,
             "OPENAI_BASE_URL": f"{address}/v1",
-            "OPENAI_API_KEY": "simulated",
+            "PROVIDER_NOTICE": "Simulated provider",
         }
         (command,) = processes.commands("simulator", self.environment)
-        return [self._service("simulator", command, ready=lambda: _answers(f"{address}/v1/models"))]
+        return [self._service("simulator", command, ready_text="Simulated model provider on")]
 
     def _preparations(self) -> list[tuple[str, ...]]:
         steps = [("migrate", *command) for command in processes.commands("migrate", self.environment)]

@@ -14,7 +14,7 @@ from config import processes
 from config.local.failures import LocalFailure, StopRequested
 from config.local.foreground import run_in_foreground
 from config.local.output import console_output
-from config.local.stack import Options, Stack
+from config.local.stack import SIMULATED_KEY, Options, Stack
 from config.local.state import RUN_DIR, State
 
 STATE_DIR = RUN_DIR / "up"
@@ -107,7 +107,7 @@ def summary(stack: Stack, *, seconds: float, detached: bool) -> str:
     lines = ["", f"Steward is ready after {seconds:.1f} s:  {stack.url}", ""]
     if stack.options.demo:
         lines += [*_sign_ins(stack.demo), f"  Mails it would send: {stack.url}/dev/mail/", ""]
-    if stack.environment.get("OPENAI_API_KEY") == "simulated":
+    if stack.environment["OPENAI_API_KEY"] == SIMULATED_KEY:
         lines.append("Answers are simulated; set OPENAI_API_KEY for a real model.")
     lines.append(f"Logs: {_shown(stack.state.log)}")
     lines.append("Stop with ./dev down" if detached else "Stop with Ctrl-C")

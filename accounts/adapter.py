@@ -1,0 +1,31 @@
+"""allauth's hooks: a verified address gets its workspace; signing in leads there."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+
+from accounts import queries, services
+from tenants import links
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        confirmed = super().confirm_email(request, email_address)
+        if confirmed:
+            services.ensure_personal_workspace(email_address.user)
+        return confirmed
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        workspace = queries.get_home_workspace(request.user.pk)
+        return links.workspace_url(workspace, "dashboard") if workspace else reverse("home")
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        # SECURITY: links in mails come from configuration, never from the Host header.
+        return settings.BASE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.BASE_URL + path.replace("UID-KEY", key)

@@ -1,0 +1,97 @@
+"""Who may do what: the one table. A view names its permission with `@requires`; nothing else decides."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+from uuid import UUID
+
+from accounts.models import Membership
+from config import errors
+from tenants import audit
+from tenants.models import AuditEntry
+
+Role = Membership.Role
+
+
+class Permission(StrEnum):
+    VIEW = "view"
+    CHAT = "chat"
+    ASSISTANTS_MANAGE = "assistants:manage"
+    KEYS_MANAGE = "keys:manage"
+    MEMBERS_MANAGE = "members:manage"
+    WORKSPACE_MANAGE = "workspace:manage"
+
+
+MEMBER_PERMISSIONS = frozenset({Permission.VIEW, Permission.CHAT, Permission.ASSISTANTS_MANAGE, Permission.KEYS_MANAGE})
+ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.VIEW}),
+    Role.MEMBER: MEMBER_PERMISSIONS,
+    Role.ADMIN: MEMBER_PERMISSIONS | {Permission.MEMBERS_MANAGE, Permission.WORKSPACE_MANAGE},
+    Role.OWNER: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """What an open stream stands on: it ends when one of these is revoked."""
+
+    user_id: UUID
+    membership_id: UUID
+    session_key: str | None = None
+    api_key_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A person in one workspace, for one request."""
+
+    user_id: UUID
+    person_ref: UUID
+    workspace_id: UUID
+    membership_id: UUID
+    role: str
+    permissions: frozenset[Permission]
+    session_key: str | None = None
+    api_key_id: UUID | None = None
+
+    def can(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    @property
+    def can_chat(self) -> bool:
+        return self.can(Permission.CHAT)
+
+    @property
+    def can_manage_assistants(self) -> bool:
+        return self.can(Permission.ASSISTANTS_MANAGE)
+
+    @property
+    def actor(self) -> audit.Actor:
+        kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
+        return audit.Actor(kind=kind, ref=self.person_ref)
+
+    @property
+    def principal(self) -> Principal:
+        return Principal(self.user_id, self.membership_id, self.session_key, self.api_key_id)
+
+
+def check(member: Member | None, permission: Permission) -> None:
+    """Raises NotSignedIn or Forbidden."""
+    if member is None:
+        raise errors.NotSignedIn()
+    if not member.can(permission):
+        raise errors.Forbidden(data={"needs": permission.value})
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def requires(permission: Permission) -> Callable[[View], View]:
+    """Names the permission of a workspace view; `accounts.middleware` enforces it before the view runs."""
+
+    def mark(view: View) -> View:
+        view.permission = permission  # type: ignore[attr-defined]
+        return view
+
+    return mark

@@ -1,0 +1,91 @@
+"""Reads of people, memberships and keys."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from accounts import api_keys
+from accounts.models import ApiKey, Membership, User
+from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from config import errors
+from tenants.models import Workspace
+from tenants.scope import REF_FIELDS, WorkspaceRef
+
+
+
+class InvalidApiKey(errors.DomainError):
+    code = "invalid_api_key"
+    status = 401
+    message = "This API key is not valid: it may be mistyped, expired or revoked."
+
+
+def get_member(*, user_id: UUID, workspace_id: UUID, session_key: str | None) -> Member | None:
+    """One query. None when the person is not in the workspace."""
+    row = (
+        Membership.objects.filter(user_id=user_id, workspace_id=workspace_id)
+        .values("id", "role", "user__person_reference__ref")
+        .first()
+    )
+    if row is None:
+        return None
+    return Member(
+        user_id=user_id,
+        person_ref=row["user__person_reference__ref"],
+        workspace_id=workspace_id,
+        membership_id=row["id"],
+        role=row["role"],
+        permissions=ROLE_PERMISSIONS[row["role"]],
+        session_key=session_key,
+    )
+
+
+def get_key_owner(text: str, *, now: datetime) -> tuple[Member, WorkspaceRef, ApiKey]:
+    """The member and workspace a key speaks for, in one query. Raises InvalidApiKey."""
+    if not api_keys.is_well_formed(text):
+        raise InvalidApiKey()
+    key = (
+        ApiKey.objects.filter(prefix=api_keys.prefix_of(text), revoked_at__isnull=True)
+        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), membership__user__is_active=True)
+        .select_related("membership__workspace", "membership__user__person_reference")
+        .first()
+    )
+    if key is None or not api_keys.matches(text, key.key_hash):
+        raise InvalidApiKey()
+    membership = key.membership
+    allowed = ROLE_PERMISSIONS[membership.role] & {Permission(scope) for scope in key.scopes}
+    member = Member(
+        user_id=membership.user_id,
+        person_ref=membership.user.person_reference.ref,
+        workspace_id=membership.workspace_id,
+        membership_id=membership.id,
+        role=membership.role,
+        permissions=allowed,
+        api_key_id=key.id,
+    )
+    return member, ref_of(membership.workspace), key
+
+
+def ref_of(workspace: Workspace) -> WorkspaceRef:
+    return WorkspaceRef(**{name: getattr(workspace, name) for name in REF_FIELDS})
+
+
+def list_workspaces(user_id: UUID) -> list[WorkspaceRef]:
+    rows = Workspace.objects.filter(memberships__user_id=user_id).order_by("is_personal", "name").values(*REF_FIELDS)
+    return [WorkspaceRef(**row) for row in rows]
+
+
+def get_home_workspace(user_id: UUID) -> WorkspaceRef | None:
+    """Where a person lands after signing in: the workspace they joined last, the personal one otherwise."""
+    rows = Workspace.objects.filter(memberships__user_id=user_id).order_by("is_personal", "-memberships__created_at")
+    row = rows.values(*REF_FIELDS).first()
+    return WorkspaceRef(**row) if row else None
+
+
+def list_api_keys(member: Member) -> QuerySet[ApiKey]:
+    # SECURITY: a member sees their own keys only.
+    return ApiKey.objects.filter(membership_id=member.membership_id)
+
+
+def get_user_by_email(email: str) -> User | None:
+    return User.objects.filter(email__iexact=email).first()

@@ -1,0 +1,129 @@
+"""Writes to people, memberships and keys."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import api_keys, revocation
+from accounts.models import ApiKey, Membership, PersonReference, User
+from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from config import errors, ports
+from tenants import audit
+from tenants import services as tenants_services
+from tenants.models import AuditEntry, Workspace
+
+KEY_USE_GRAIN_S = 60
+
+
+class UnknownScope(errors.DomainError):
+    code = "unknown_scope"
+    message = "A scope of this key is unknown, or beyond what your role may do."
+
+
+def person_reference(user: User) -> UUID:
+    """The person's random reference, made at first use."""
+    reference, _ = PersonReference.objects.get_or_create(user=user)
+    return reference.ref
+
+
+def person_actor(user: User) -> audit.Actor:
+    return audit.Actor(kind=AuditEntry.ActorKind.PERSON, ref=person_reference(user))
+
+
+def create_workspace(*, owner: User, name: str, slug: str, is_personal: bool = False) -> Workspace:
+    """A workspace with its schema and its owner, all or nothing. Raises tenants' SlugRefused."""
+    with transaction.atomic():
+        actor = person_actor(owner)
+        workspace = tenants_services.create_workspace(name=name, slug=slug, actor=actor, is_personal=is_personal)
+        add_member(workspace_id=workspace.id, user=owner, role=Membership.Role.OWNER, actor=actor)
+    return workspace
+
+
+def ensure_personal_workspace(user: User) -> Workspace:
+    """The person's own workspace, made once: two confirmations at the same moment make one."""
+    with transaction.atomic():
+        User.objects.select_for_update().get(id=user.id)
+        existing = Workspace.objects.filter(is_personal=True, memberships__user=user).first()
+        if existing is not None:
+            return existing
+        slug = tenants_services.free_slug(user.email.split("@", 1)[0])
+        return create_workspace(owner=user, name=f"{user.name.title()}’s workspace", slug=slug, is_personal=True)
+
+
+def add_member(*, workspace_id: UUID, user: User, role: str, actor: audit.Actor) -> Membership:
+    with transaction.atomic():
+        person_reference(user)
+        membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
+        audit.record(
+            "member.added",
+            actor=actor,
+            workspace_id=workspace_id,
+            target=("membership", membership.id),
+            role=str(role),
+        )
+    return membership
+
+
+def remove_member(*, membership_id: UUID, workspace_id: UUID, actor: audit.Actor) -> None:
+    """The membership, its keys and its open streams end; running answers of the person here are stopped."""
+    with transaction.atomic():
+        membership = Membership.objects.select_for_update().get(id=membership_id, workspace_id=workspace_id)
+        user_id = membership.user_id
+        audit.record("member.removed", actor=actor, workspace_id=workspace_id, target=("membership", membership_id))
+        membership.delete()
+        revocation.announce_on_commit("membership", str(membership_id))
+        transaction.on_commit(lambda: ports.membership_ended(workspace_id=workspace_id, user_id=user_id))
+
+
+def create_api_key(
+    *, member: Member, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+) -> tuple[ApiKey, str]:
+    """Returns the row and the key's text, which is shown once and never stored. Raises UnknownScope."""
+    wanted = list(scopes)
+    try:
+        permissions = {Permission(scope) for scope in wanted}
+    except ValueError as error:
+        raise UnknownScope() from error
+    if not permissions <= (ROLE_PERMISSIONS[member.role] & member.permissions):
+        raise UnknownScope()
+    new = api_keys.generate()
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            membership_id=member.membership_id,
+            name=name,
+            prefix=new.prefix,
+            key_hash=new.key_hash,
+            scopes=sorted(permissions),
+            expires_at=expires_at,
+        )
+        audit.record(
+            "api_key.created",
+            actor=member.actor,
+            workspace_id=member.workspace_id,
+            target=("api_key", key.id),
+            scopes=sorted(permissions),
+        )
+    return key, new.text
+
+
+def revoke_api_key(*, member: Member, key_id: UUID) -> None:
+    """Effective at once, on open streams too. Raises NotFound for a key that is not the member's."""
+    with transaction.atomic():
+        changed = ApiKey.objects.filter(
+            id=key_id, membership_id=member.membership_id, revoked_at__isnull=True
+        ).update(revoked_at=timezone.now())
+        if not changed:
+            raise errors.NotFound()
+        audit.record(
+            "api_key.revoked", actor=member.actor, workspace_id=member.workspace_id, target=("api_key", key_id)
+        )
+        revocation.announce_on_commit("api_key", str(key_id))
+
+
+def note_key_use(key: ApiKey, *, now: datetime) -> None:
+    """Keeps `last_used_at` to the minute, so that a busy key does not write on each call."""
+    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > KEY_USE_GRAIN_S:
+        ApiKey.objects.filter(id=key.id).update(last_used_at=now)

@@ -1,0 +1,27 @@
+from django.contrib import admin
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from accounts import queries
+from tenants import links
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """The landing page; who is signed in goes to their workspace."""
+    if request.user.is_authenticated:
+        workspace = queries.get_home_workspace(request.user.pk)
+        if workspace is not None:
+            return redirect(links.workspace_url(workspace, "dashboard"))
+    return render(request, "home.html")
+
+
+@login_required
+def me(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/me.html", {"workspaces": queries.list_workspaces(request.user.pk)})
+
+
+@staff_member_required(login_url="account_login")
+def styleguide(request: HttpRequest) -> HttpResponse:
+    return render(request, "styleguide.html", {"site_header": admin.site.site_header})

@@ -1,0 +1,31 @@
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from assistants.chat import queries
+from assistants.links import page_url
+
+
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """The recent conversations of the sidebar (one query, when a page shows them) and the provider's own notice."""
+    notice = settings.PROVIDER_NOTICE
+    context: dict[str, object] = {"provider_notice": notice, "provider_is_simulated": bool(notice)}
+    if getattr(request, "workspace", None) is not None and getattr(request, "member", None) is not None:
+        context["nav_conversations"] = SimpleLazyObject(lambda: _conversations(request))
+    return context
+
+
+def _conversations(request: HttpRequest) -> list[dict[str, object]]:
+    rows = []
+    for row in queries.list_recent(request.member):
+        url = page_url(request, "conversation", conversation_id=row.id)
+        rows.append(
+            {
+                "id": row.id,
+                "title": row.title,
+                "url": url,
+                "current": request.path == url,
+                "is_running": row.is_running,
+            }
+        )
+    return rows

@@ -1,0 +1,155 @@
+"""Conversations as pages show them: plain values, made in a constant number of queries."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from assistants.chat import queries
+from assistants.chat.tree import Place, Tree
+from assistants.links import page_url
+from assistants.models import Conversation, Message, Run
+from assistants.rendering import markdown
+from assistants.runs import words
+
+MICRO = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Siblings:
+    index: int
+    total: int
+    prev_url: str
+    next_url: str
+
+
+@dataclass
+class MessageView:
+    id: UUID
+    role: str
+    text: str
+    created_at: datetime
+    url: str
+    edit_url: str = ""
+    regenerate_url: str = ""
+    retry_url: str = ""
+    html: str = ""
+    state: str = "final"
+    error: dict[str, Any] | None = None
+    run_id: UUID | None = None
+    events_url: str = ""
+    stop_url: str = ""
+    assistant_name: str = ""
+    model: str = ""
+    siblings: Siblings | None = None
+    can_edit: bool = False
+    can_regenerate: bool = False
+    can_retry: bool = False
+    usage: dict[str, Any] = field(default_factory=dict)
+
+
+def transcript(request: HttpRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
+    """The shown branch. Three queries whatever its length."""
+    places = Tree(queries.list_nodes(conversation)).branch(leaf_id)
+    return _present(request, conversation, places)
+
+
+def turn(request: HttpRequest, conversation: Conversation, message_ids: list[UUID]) -> list[MessageView]:
+    """Some messages of a conversation, for a fragment."""
+    tree = Tree(queries.list_nodes(conversation))
+    places = []
+    for message_id in message_ids:
+        message = tree.by_id[message_id]
+        siblings = tree.children[message.parent_id]
+        places.append(Place(message, siblings, siblings.index(message_id)))
+    return _present(request, conversation, places)
+
+
+def _present(request: HttpRequest, conversation: Conversation, places: list[Place]) -> list[MessageView]:
+    ids = [place.message.id for place in places]
+    texts = queries.texts_of(ids)
+    runs = queries.latest_runs(ids)
+    can_chat = request.member.can_chat
+    views = []
+    for place in places:
+        view = _base(request, conversation, place, texts[place.message.id])
+        if place.message.role == Message.Role.USER:
+            view.can_edit = can_chat
+        else:
+            _add_run(request, view, runs.get(place.message.id), conversation, can_chat=can_chat)
+        views.append(view)
+    return views
+
+
+def _base(request: HttpRequest, conversation: Conversation, place: Place, text: str) -> MessageView:
+    message = place.message
+    where = {"conversation_id": conversation.id, "message_id": message.id}
+    return MessageView(
+        id=message.id,
+        role=message.role,
+        text=text,
+        created_at=message.created_at,
+        url=page_url(request, "message", **where),
+        edit_url=page_url(request, "message-edit", **where),
+        regenerate_url=page_url(request, "message-regenerate", **where),
+        retry_url=page_url(request, "message-retry", **where),
+        siblings=_siblings(request, conversation, place),
+    )
+
+
+def _siblings(request: HttpRequest, conversation: Conversation, place: Place) -> Siblings | None:
+    if len(place.siblings) < 2:
+        return None
+    base = page_url(request, "conversation", conversation_id=conversation.id)
+
+    def link(index: int) -> str:
+        return f"{base}?at={place.siblings[index]}" if 0 <= index < len(place.siblings) else ""
+
+    return Siblings(place.index + 1, len(place.siblings), link(place.index - 1), link(place.index + 1))
+
+
+def _add_run(
+    request: HttpRequest, view: MessageView, run: Run | None, conversation: Conversation, *, can_chat: bool
+) -> None:
+    view.assistant_name = conversation.assistant.name
+    if run is None:
+        return
+    view.run_id, view.model = run.id, run.model
+    view.state = "final" if run.state == Run.State.DONE else run.state
+    if not run.is_final:
+        view.text = run.text
+        view.events_url = page_url(request, "run-events", run_id=run.id)
+        view.stop_url = page_url(request, "run-stop", run_id=run.id)
+        return
+    view.html = markdown.render(view.text) if view.text else ""
+    view.can_regenerate = can_chat
+    view.can_retry = can_chat and run.state != Run.State.DONE
+    view.usage = {
+        "input_tokens": run.input_tokens,
+        "output_tokens": run.output_tokens,
+        "cost_display": cost(run.cost_micro),
+        "is_estimated": run.is_estimated,
+    }
+    if run.state == Run.State.FAILED:
+        view.error = problem(run)
+
+
+def problem(run: Run) -> dict[str, Any]:
+    found = words.of(run.error_code)
+    return {
+        "code": run.error_code,
+        "title": found.title,
+        "message": found.message,
+        "action": found.action,
+        "retry_at": run.retry_at,
+    }
+
+
+def cost(micro: int) -> str:
+    """`$0.0042`: as many digits as the amount needs, at least two."""
+    amount = (Decimal(micro) / MICRO).quantize(Decimal("0.000001")).normalize()
+    digits = max(2, -int(amount.as_tuple().exponent))
+    return f"${amount:.{digits}f}"

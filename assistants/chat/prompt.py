@@ -1,0 +1,53 @@
+"""The prompt of a reply: instructions, then as much of the branch as fits, newest first."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from assistants.llm import tokens
+from assistants.models import Assistant, Message
+
+HISTORY_TOKENS = 12_000
+MAX_DEPTH = 400
+
+# The branch from a message up to the root. Walked in the database: one query whatever its length.
+BRANCH = """
+WITH RECURSIVE branch(id, parent_id, role, text, depth) AS (
+    SELECT id, parent_id, role, text, 1 FROM assistants_message WHERE id = %s
+    UNION ALL
+    SELECT m.id, m.parent_id, m.role, m.text, b.depth + 1
+    FROM assistants_message m JOIN branch b ON m.id = b.parent_id WHERE b.depth < %s
+)
+SELECT role, text FROM branch ORDER BY depth
+"""
+
+
+def build(answer: Message | None, assistant: Assistant | None) -> list[dict[str, Any]]:
+    """Chat messages for the question that `answer` stands under. One query."""
+    if answer is None or answer.parent_id is None:
+        return []
+    return assemble(assistant, _branch(answer.parent_id))
+
+
+def assemble(assistant: Assistant | None, newest_first: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The question always goes in; earlier turns while they fit into HISTORY_TOKENS."""
+    chosen: list[dict[str, Any]] = []
+    room = HISTORY_TOKENS
+    for role, text in newest_first:
+        if not text:
+            continue
+        size = tokens.count(text) + tokens.TOKENS_PER_MESSAGE
+        if chosen and size > room:
+            break
+        room -= size
+        chosen.append({"role": role, "content": text})
+    instructions = assistant.instructions.strip() if assistant else ""
+    system = [{"role": "system", "content": instructions}] if instructions else []
+    return [*system, *reversed(chosen)]
+
+
+def _branch(message_id: UUID) -> list[tuple[str, str]]:
+    with connection.cursor() as cursor:
+        cursor.execute(BRANCH, [message_id, MAX_DEPTH])
+        return list(cursor.fetchall())

@@ -1,0 +1,74 @@
+"""Reads of conversations. `access_*` is the only way a view obtains one object: it checks whose it is."""
+
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.permissions import Member
+from assistants.models import Conversation, Message, Run
+from config import errors
+
+SIDEBAR_LENGTH = 30
+
+
+def list_conversations(member: Member) -> QuerySet[Conversation]:
+    # SECURITY: conversations belong to the person who started them, also within a workspace.
+    return Conversation.objects.filter(owner_id=member.user_id).order_by("-updated_at", "-id")
+
+
+def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[Conversation]:
+    """With `is_running` on each. One query."""
+    running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
+    return list(list_conversations(member).annotate(is_running=Exists(running))[:limit])
+
+
+def access_conversation(member: Member, conversation_id: UUID) -> Conversation:
+    """Raises NotFound."""
+    row = list_conversations(member).filter(id=conversation_id).select_related("assistant").first()
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> Message:
+    """Raises NotFound."""
+    row = (
+        Message.objects.filter(id=message_id, conversation_id=conversation_id, conversation__owner_id=member.user_id)
+        .select_related("conversation__assistant")
+        .first()
+    )
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def access_run(member: Member, run_id: UUID) -> Run:
+    """Raises NotFound."""
+    row = Run.objects.filter(id=run_id, owner_id=member.user_id).first()
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def list_nodes(conversation: Conversation) -> list[Message]:
+    """Every message of the conversation in order of time, without its text: the shape of the tree."""
+    return list(conversation.messages.defer("text").order_by("created_at", "id"))
+
+
+def latest_runs(message_ids: list[UUID]) -> dict[UUID, Run]:
+    """The newest run of each answer. One query."""
+    rows = (
+        Run.objects.filter(message_id__in=message_ids)
+        .order_by("message_id", "-created_at")
+        .distinct("message_id")
+        .select_related("assistant")
+    )
+    return {run.message_id: run for run in rows if run.message_id}
+
+
+def texts_of(message_ids: list[UUID]) -> dict[UUID, str]:
+    return dict(Message.objects.filter(id__in=message_ids).values_list("id", "text"))
+
+
+def get_conversation_id(run: Run) -> UUID | None:
+    return Message.objects.filter(id=run.message_id).values_list("conversation_id", flat=True).first()

@@ -1,0 +1,213 @@
+"""Writes to conversations. Each sends at most one question and starts at most one run, in one transaction."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.permissions import Member
+from assistants.chat import prompt
+from assistants.models import Assistant, Conversation, Message, Run
+from assistants.runs import services as runs
+from config import errors
+from tenants import audit
+
+MAX_TEXT = 100_000
+TITLE_LENGTH = 60
+
+
+class EmptyMessage(errors.DomainError):
+    code = "message_empty"
+    status = 422
+    message = "Write something first."
+
+
+class MessageTooLong(errors.DomainError):
+    code = "message_too_long"
+    status = 422
+    message = f"A message can have {MAX_TEXT:,} characters at most. Your text is kept in the box."
+
+
+class AnswerRunning(errors.DomainError):
+    code = "answer_running"
+    status = 409
+    message = "An answer is still being written. Stop it or wait for its end."
+
+
+class NothingToRetry(errors.DomainError):
+    code = "nothing_to_retry"
+    status = 409
+    message = "This answer did not fail."
+
+
+@dataclass(frozen=True)
+class Turn:
+    conversation: Conversation
+    question: Message
+    answer: Message
+    run: Run | None
+
+
+def start_conversation(*, member: Member, assistant: Assistant, text: str, client_id: UUID | None = None) -> Turn:
+    """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped."""
+    text = _checked(text)
+    with transaction.atomic():
+        conversation = Conversation.objects.create(
+            owner_id=member.user_id, assistant=assistant, title=_title(text), updated_at=timezone.now()
+        )
+        audit.record(
+            "conversation.started",
+            actor=member.actor,
+            workspace_id=member.workspace_id,
+            target=("conversation", conversation.id),
+        )
+        return _ask(member, conversation, parent_id=None, text=text, client_id=client_id)
+
+
+def send_message(
+    *, member: Member, conversation: Conversation, text: str, parent_id: UUID | None, client_id: UUID | None = None
+) -> Turn:
+    """A question under `parent_id` (an answer of this conversation; None begins a new root branch).
+
+    The same `client_id` again returns the first turn and starts nothing: a browser may repeat a POST whose answer was
+    lost. Raises EmptyMessage, MessageTooLong, AnswerRunning, NotFound, RunsStopped.
+    """
+    text = _checked(text)
+    try:
+        with transaction.atomic():
+            _lock(conversation)
+            earlier = _sent_already(conversation, client_id)
+            if earlier is not None:
+                return earlier
+            if parent_id is not None:
+                _refuse_parent(conversation, parent_id)
+            return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id)
+    except IntegrityError:
+        earlier = _sent_already(conversation, client_id)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def edit_question(*, member: Member, question: Message, text: str) -> Turn:
+    """Asks again in other words: a sibling of the question, with its own answer. The old branch stays."""
+    text = _checked(text)
+    if question.role != Message.Role.USER:
+        raise errors.NotFound()
+    with transaction.atomic():
+        _lock(question.conversation)
+        return _ask(member, question.conversation, parent_id=question.parent_id, text=text)
+
+
+def regenerate(*, member: Member, answer: Message) -> Turn:
+    """Another answer to the same question, beside the first. Raises AnswerRunning."""
+    if answer.role != Message.Role.ASSISTANT or answer.parent is None:
+        raise errors.NotFound()
+    with transaction.atomic():
+        _lock(answer.conversation)
+        _refuse_running([answer.id])
+        return _answer(member, answer.conversation, answer.parent)
+
+
+def retry(*, member: Member, answer: Message) -> Turn:
+    """After a failure: the same answer again when nothing was said, else a sibling, so that no text is lost.
+
+    Raises AnswerRunning, NothingToRetry.
+    """
+    if answer.role != Message.Role.ASSISTANT or answer.parent is None:
+        raise errors.NotFound()
+    with transaction.atomic():
+        _lock(answer.conversation)
+        _refuse_running([answer.id])
+        latest = answer.runs.order_by("-created_at").first()
+        if latest is None or latest.state == Run.State.DONE:
+            raise NothingToRetry()
+        if latest.text:
+            return _answer(member, answer.conversation, answer.parent)
+        run = _start(member, answer.conversation, answer)
+        return Turn(answer.conversation, answer.parent, answer, run)
+
+
+def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
+    """Remembers which branch was looked at last."""
+    if conversation.current_leaf_id != leaf_id:
+        Conversation.objects.filter(id=conversation.id).update(current_leaf_id=leaf_id)
+
+
+def _checked(text: str) -> str:
+    text = text.replace("\x00", "").strip()
+    if not text:
+        raise EmptyMessage()
+    if len(text) > MAX_TEXT:
+        raise MessageTooLong()
+    return text
+
+
+def _title(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line) <= TITLE_LENGTH:
+        return line
+    return line[:TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
+
+
+def _lock(conversation: Conversation) -> None:
+    """One writer per conversation at a time."""
+    Conversation.objects.select_for_update().get(id=conversation.id)
+
+
+def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
+    if client_id is None:
+        return None
+    question = conversation.messages.filter(client_id=client_id).first()
+    if question is None:
+        return None
+    answer = question.children.order_by("created_at").get()
+    return Turn(conversation, question, answer, answer.runs.order_by("-created_at").first())
+
+
+def _refuse_parent(conversation: Conversation, parent_id: UUID) -> None:
+    parent = conversation.messages.filter(id=parent_id, role=Message.Role.ASSISTANT).first()
+    if parent is None:
+        raise errors.NotFound("The answer you reply to is gone. Reload the page.", code="parent_gone")
+    _refuse_running([parent_id])
+
+
+def _refuse_running(answer_ids: list[UUID]) -> None:
+    if Run.objects.filter(message_id__in=answer_ids, state__in=["queued", "running"]).exists():
+        raise AnswerRunning()
+
+
+def _ask(
+    member: Member, conversation: Conversation, *, parent_id: UUID | None, text: str, client_id: UUID | None = None
+) -> Turn:
+    question = Message.objects.create(
+        conversation=conversation,
+        parent_id=parent_id,
+        role=Message.Role.USER,
+        text=text,
+        client_id=client_id,
+        created_at=timezone.now(),
+    )
+    return _answer(member, conversation, question)
+
+
+def _answer(member: Member, conversation: Conversation, question: Message) -> Turn:
+    answer = Message.objects.create(
+        conversation=conversation, parent=question, role=Message.Role.ASSISTANT, created_at=timezone.now()
+    )
+    return Turn(conversation, question, answer, _start(member, conversation, answer))
+
+
+def _start(member: Member, conversation: Conversation, answer: Message) -> Run:
+    assistant = conversation.assistant
+    Conversation.objects.filter(id=conversation.id).update(current_leaf_id=answer.id, updated_at=timezone.now())
+    new = runs.NewRun(
+        kind=Run.Kind.REPLY,
+        model=assistant.model,
+        prompt=prompt.build(answer, assistant),
+        max_output_tokens=assistant.max_output_tokens,
+        message=answer,
+        assistant=assistant,
+    )
+    return runs.start_run(member=member, new=new)

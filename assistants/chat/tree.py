@@ -1,0 +1,44 @@
+"""The shape of a conversation: which branch is shown, and where its siblings are."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from uuid import UUID
+
+from assistants.models import Message
+
+
+@dataclass(frozen=True)
+class Place:
+    """A message on the shown branch; `siblings` in order of time, with itself at `index`."""
+
+    message: Message
+    siblings: list[UUID]
+    index: int
+
+
+class Tree:
+    """Built from the messages of one conversation in order of time."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.by_id = {message.id: message for message in messages}
+        self.children: dict[UUID | None, list[UUID]] = defaultdict(list)
+        for message in messages:
+            self.children[message.parent_id].append(message.id)
+
+    def leaf_below(self, message_id: UUID | None) -> UUID | None:
+        """The end of the newest branch under a message (under the root for None)."""
+        current = message_id
+        while self.children[current]:
+            current = self.children[current][-1]
+        return current
+
+    def branch(self, leaf_id: UUID | None) -> list[Place]:
+        """From the first message to the leaf; the newest branch when the leaf is unknown."""
+        current = leaf_id if leaf_id in self.by_id else self.leaf_below(None)
+        places = []
+        while current is not None:
+            message = self.by_id[current]
+            siblings = self.children[message.parent_id]
+            places.append(Place(message, siblings, siblings.index(current)))
+            current = message.parent_id
+        return places[::-1]

@@ -1,0 +1,19 @@
+from django.urls import path
+
+from assistants.chat import views
+
+urlpatterns = [
+    path("", views.chat, name="chat"),
+    path("<uuid:conversation_id>/", views.conversation, name="conversation"),
+    path("<uuid:conversation_id>/messages/", views.message_send, name="message-send"),
+    path("<uuid:conversation_id>/messages/<uuid:message_id>/", views.message, name="message"),
+    path("<uuid:conversation_id>/messages/<uuid:message_id>/edit/", views.message_edit, name="message-edit"),
+    path(
+        "<uuid:conversation_id>/messages/<uuid:message_id>/regenerate/",
+        views.message_regenerate,
+        name="message-regenerate",
+    ),
+    path("<uuid:conversation_id>/messages/<uuid:message_id>/retry/", views.message_retry, name="message-retry"),
+    path("runs/<uuid:run_id>/events/", views.run_events, name="run-events"),
+    path("runs/<uuid:run_id>/stop/", views.run_stop, name="run-stop"),
+]

@@ -1,0 +1,164 @@
+"""Pages of conversations. Every address works as a full page; htmx gets the part that changed."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from accounts.permissions import Permission, check, requires
+from assistants.builder import queries as builder_queries
+from assistants.chat import presenters, queries, services
+from assistants.chat.tree import Tree
+from assistants.links import page_url
+from assistants.models import Assistant, Conversation
+from assistants.runs import responder
+from assistants.runs import services as runs
+from config import errors
+
+PAGE = "assistants/chat.html"
+
+
+@requires(Permission.VIEW)
+@require_http_methods(["GET", "HEAD", "POST"])
+def chat(request: HttpRequest) -> HttpResponse:
+    """GET: an empty composer. POST: starts a conversation."""
+    if request.method != "POST":
+        assistant = _chosen_assistant(request.GET.get("assistant"))
+        return render(request, PAGE, {**_assistants(assistant), "conversation": None, "draft_key": "new"})
+    check(request.member, Permission.CHAT)
+    turn = services.start_conversation(
+        member=request.member,
+        assistant=_chosen_assistant(request.POST.get("assistant")),
+        text=request.POST.get("text", ""),
+        client_id=_uuid(request.POST.get("client_id")),
+    )
+    return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
+
+
+@requires(Permission.VIEW)
+@require_safe
+def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """`?at=<message>` shows the newest branch through that message and remembers it."""
+    row = queries.access_conversation(request.member, conversation_id)
+    leaf_id = row.current_leaf_id
+    at = _uuid(request.GET.get("at"))
+    if at is not None:
+        tree = Tree(queries.list_nodes(row))
+        if at not in tree.by_id:
+            raise errors.NotFound()
+        leaf_id = tree.leaf_below(at)
+        services.show_branch(conversation=row, leaf_id=leaf_id)
+    return render(request, PAGE, _conversation_context(request, row, leaf_id))
+
+
+@requires(Permission.CHAT)
+@require_POST
+def message_send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    row = queries.access_conversation(request.member, conversation_id)
+    turn = services.send_message(
+        member=request.member,
+        conversation=row,
+        text=request.POST.get("text", ""),
+        parent_id=_uuid(request.POST.get("parent")) or row.current_leaf_id,
+        client_id=_uuid(request.POST.get("client_id")),
+    )
+    if not request.htmx:
+        return _see_other(page_url(request, "conversation", conversation_id=row.id))
+    messages = presenters.turn(request, row, [turn.question.id, turn.answer.id])
+    return render(request, "assistants/_turn.html", {"messages": messages, "conversation": row})
+
+
+@requires(Permission.VIEW)
+@require_safe
+def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """One message as a fragment: what replaces the streamed text when the answer is done."""
+    row = queries.access_message(request.member, conversation_id, message_id)
+    views = presenters.turn(request, row.conversation, [row.id])
+    return render(request, "assistants/_message.html", {"message": views[0], "conversation": row.conversation})
+
+
+@requires(Permission.CHAT)
+@require_POST
+def message_edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    row = queries.access_message(request.member, conversation_id, message_id)
+    turn = services.edit_question(member=request.member, question=row, text=request.POST.get("text", ""))
+    return _after_branch(request, turn)
+
+
+@requires(Permission.CHAT)
+@require_POST
+def message_regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    row = queries.access_message(request.member, conversation_id, message_id)
+    return _after_branch(request, services.regenerate(member=request.member, answer=row))
+
+
+@requires(Permission.CHAT)
+@require_POST
+def message_retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    row = queries.access_message(request.member, conversation_id, message_id)
+    return _after_branch(request, services.retry(member=request.member, answer=row))
+
+
+@requires(Permission.VIEW)
+@require_GET
+def run_events(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    run = queries.access_run(request.member, run_id)
+    return responder.stream_run(request, member=request.member, run=run)
+
+
+@requires(Permission.CHAT)
+@require_POST
+def run_stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """Ends the answer; what was said stays. 204 also when it had ended already."""
+    run = queries.access_run(request.member, run_id)
+    runs.stop_run(workspace_id=request.member.workspace_id, run=run)
+    if request.htmx or request.headers.get("X-Requested-With"):
+        return HttpResponse(status=204)
+    back = queries.get_conversation_id(run)
+    return _see_other(
+        page_url(request, "conversation", conversation_id=back) if back else page_url(request, "chat")
+    )
+
+
+def _after_branch(request: HttpRequest, turn: services.Turn) -> HttpResponse:
+    if not request.htmx:
+        return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
+    messages = presenters.transcript(request, turn.conversation, turn.answer.id)
+    return render(request, "assistants/_transcript.html", {"messages": messages, "conversation": turn.conversation})
+
+
+def _conversation_context(request: HttpRequest, row: Conversation, leaf_id: UUID | None) -> dict[str, object]:
+    messages = presenters.transcript(request, row, leaf_id)
+    return {
+        **_assistants(row.assistant),
+        "conversation": row,
+        "messages": messages,
+        "draft_key": str(row.id),
+    }
+
+
+def _assistants(selected: Assistant) -> dict[str, object]:
+    rows = list(builder_queries.list_assistants())
+    return {
+        "assistant": selected,
+        "assistants": [{"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows],
+    }
+
+
+def _chosen_assistant(text: str | None) -> Assistant:
+    chosen = _uuid(text)
+    return builder_queries.access_assistant(chosen) if chosen else builder_queries.get_default_assistant()
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
+
+
+def _see_other(url: str) -> HttpResponseRedirect:
+    response = redirect(url)
+    response.status_code = 303
+    return response  # type: ignore[return-value]

@@ -1,0 +1,68 @@
+"""The workspace's first page."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.permissions import Permission, requires
+from assistants.builder import queries as builder_queries
+from assistants.chat import presenters, queries
+from assistants.links import page_url
+from usage import queries as usage_queries
+
+RECENT = 6
+
+
+@requires(Permission.VIEW)
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    conversations = queries.list_recent(request.member, limit=RECENT)
+    assistants = list(builder_queries.list_assistants())
+    return render(
+        request,
+        "dashboard.html",
+        {
+            "greeting_name": request.user.name,
+            "stats": _stats(request),
+            "recent_conversations": [
+                {
+                    "id": row.id,
+                    "title": row.title,
+                    "updated_at": row.updated_at,
+                    "is_running": row.is_running,
+                    "url": page_url(request, "conversation", conversation_id=row.id),
+                }
+                for row in conversations
+            ],
+            "assistants": [
+                {
+                    "id": row.id,
+                    "name": row.name,
+                    "description": row.description,
+                    "model": row.model,
+                    "url": page_url(request, "assistant-edit", assistant_id=row.id),
+                    "chat_url": f"{page_url(request, 'chat')}?assistant={row.id}",
+                }
+                for row in assistants
+            ],
+            "onboarding": [
+                {"label": "Ask a first question", "is_done": bool(conversations), "url": page_url(request, "chat")},
+                {
+                    "label": "Make an assistant of your own",
+                    "is_done": len(assistants) > 1,
+                    "url": page_url(request, "assistant-create"),
+                },
+            ],
+        },
+    )
+
+
+def _stats(request: HttpRequest) -> list[dict[str, str]]:
+    totals = usage_queries.month_totals(workspace_id=request.workspace.id, zone=request.workspace.timezone)
+    since = timezone.localdate().strftime("%B")
+    return [
+        {"label": "Answers", "value": f"{totals.messages:,}", "hint": f"in {since}"},
+        {"label": "Tokens", "value": f"{totals.tokens:,}", "hint": f"in {since}, read and written"},
+        {"label": "Cost", "value": presenters.cost(totals.cost_micro), "hint": f"in {since}, whole workspace"},
+    ]

@@ -1,0 +1,168 @@
+"""Demo data: two workspaces with people of each role, assistants and conversations. Made by services, made once."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+
+from accounts import api_keys, queries
+from accounts import services as accounts_services
+from accounts.models import ApiKey, Membership, User
+from accounts.permissions import Permission
+from assistants.builder import services as builder_services
+from assistants.chat import services as chat_services
+from assistants.models import Assistant
+from assistants.runs import services as runs_services
+from assistants.runs.job import Outcome
+from tenants.models import Workspace
+from tenants.scope import workspace_scope
+from usage import prices
+from usage.holds import services as holds
+
+PASSWORD = "steward-demo"  # noqa: S105  a demo's password is public
+Role = Membership.Role
+
+
+@dataclass(frozen=True)
+class Person:
+    email: str
+    name: str
+    role: str
+
+
+PEOPLE = {
+    "acme": [
+        Person("owner@acme.test", "Olivia Owner", Role.OWNER),
+        Person("admin@acme.test", "Adam Admin", Role.ADMIN),
+        Person("member@acme.test", "Mia Member", Role.MEMBER),
+        Person("viewer@acme.test", "Viktor Viewer", Role.VIEWER),
+    ],
+    "globex": [
+        Person("owner@globex.test", "Gwen Owner", Role.OWNER),
+        Person("member@globex.test", "Max Member", Role.MEMBER),
+    ],
+}
+STAFF = Person("staff@steward.test", "Sam Staff", "staff")
+ASSISTANTS = [
+    {
+        "name": "Code reviewer",
+        "description": "Reads code and names the riskiest line first.",
+        "instructions": "You review code. Name the riskiest line first, then suggest the smallest change.",
+    },
+    {
+        "name": "Release notes",
+        "description": "Turns a list of changes into notes for customers.",
+        "instructions": "You write release notes for customers: what changed for them, in plain words, no jargon.",
+    },
+]
+TALKS = [
+    (
+        "How do I name a database index?",
+        "Name it after the **question it answers**, not after its columns.\n\n"
+        "| Index | Good name |\n|---|---|\n| `(owner_id, updated_at desc)` | `conversation_owner_recent` |\n"
+        "| `(expires_at)` where open | `hold_lease_due` |\n\nWhoever reads the query plan then knows why it exists.",
+    ),
+    (
+        "Write a function that splits a list into chunks",
+        "Here it is:\n\n```python\nfrom collections.abc import Iterator, Sequence\n\n\n"
+        "def chunks(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:\n"
+        "    for start in range(0, len(items), size):\n        yield items[start : start + size]\n```\n\n"
+        "The last chunk may be shorter. A `size` below 1 raises `ValueError` from `range`.",
+    ),
+    (
+        "Summarise what a budget hold is, for my team",
+        "Before a model is called, the amount it may cost is **held**. Then:\n\n"
+        "1. the call runs, capped at what was held;\n2. what it really used is settled;\n3. the rest returns at once.\n\n"
+        "So two calls can never spend the same money.",
+    ),
+]
+
+
+def seed() -> bool:
+    """Makes the demo data when it is not there. True when it was made now."""
+    prices.load_published()
+    _person(STAFF, is_staff=True)
+    made = [_workspace(slug, people) for slug, people in PEOPLE.items()]
+    return any(made)
+
+
+def describe() -> dict[str, Any]:
+    """For scripts: where it runs, who can sign in, an API key per workspace."""
+    people = {
+        slug: [{"email": p.email, "password": PASSWORD, "role": str(p.role)} for p in rows]
+        for slug, rows in PEOPLE.items()
+    }
+    return {
+        "base_url": settings.BASE_URL,
+        "staff": {"email": STAFF.email, "password": PASSWORD},
+        **{slug: {"slug": slug, "people": people[slug], "api_key": _key_text(slug)} for slug in PEOPLE},
+    }
+
+
+def _person(person: Person, *, is_staff: bool = False) -> User:
+    user = queries.get_user_by_email(person.email)
+    if user is None:
+        user = User.objects.create_user(
+            person.email, PASSWORD, display_name=person.name, is_staff=is_staff, is_superuser=is_staff
+        )
+        EmailAddress.objects.create(user=user, email=person.email, verified=True, primary=True)
+    return user
+
+
+def _workspace(slug: str, people: list[Person]) -> bool:
+    if Workspace.objects.filter(slug=slug).exists():
+        return False
+    users = [_person(person) for person in people]
+    with transaction.atomic():
+        workspace = accounts_services.create_workspace(owner=users[0], name=slug.title(), slug=slug)
+        actor = accounts_services.person_actor(users[0])
+        for user, person in list(zip(users, people, strict=True))[1:]:
+            accounts_services.add_member(workspace_id=workspace.id, user=user, role=person.role, actor=actor)
+        _make_key(workspace, users[0], slug)
+    for user in users[:3]:
+        _fill(workspace, user)
+    return True
+
+
+def _fill(workspace: Workspace, user: User) -> None:
+    """Assistants (once) and finished conversations of one person, charged like real ones."""
+    member = queries.get_member(user_id=user.id, workspace_id=workspace.id, session_key=None)
+    if member is None or not member.can_chat:
+        return
+    with workspace_scope(workspace.id):
+        if Assistant.objects.count() == 1:
+            for fields in ASSISTANTS:
+                builder_services.create_assistant(
+                    member=member, model=settings.CHAT_MODELS[0], temperature=Assistant().temperature,  # type: ignore[arg-type]
+                    max_output_tokens=2048, **fields,
+                )  # fmt: skip
+        assistant = Assistant.objects.order_by("created_at").first()
+        for question, answer in TALKS:
+            turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)  # type: ignore[arg-type]
+            claim = holds.claim(turn.run.id) if turn.run else None
+            if claim is not None:
+                outcome = Outcome(text=answer, finish_reason="stop")
+                runs_services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
+
+
+def _key_text(slug: str) -> str:
+    """The demo's keys are derived from the installation's secret, so that they can be shown again."""
+    digest = hmac.digest(settings.SECRET_KEY.encode(), f"demo-key:{slug}".encode(), hashlib.sha512)
+    body = api_keys.MARK + "".join(api_keys.ALPHABET[byte % 62] for byte in digest[:38])
+    return body + api_keys.checksum(body)
+
+
+def _make_key(workspace: Workspace, owner: User, slug: str) -> None:
+    text = _key_text(slug)
+    membership = Membership.objects.get(workspace=workspace, user=owner)
+    ApiKey.objects.create(
+        membership=membership,
+        name="Demo key",
+        prefix=api_keys.prefix_of(text),
+        key_hash=api_keys.hash_of(text),
+        scopes=sorted(Permission),
+    )

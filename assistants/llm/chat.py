@@ -1,0 +1,119 @@
+"""One streamed chat completion, read as raw lines: half the CPU per token of the SDK's objects.
+
+Protocol: OpenAI's chat completion chunks as server-sent events, ended by `data: [DONE]`.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import openai
+
+from assistants.llm.errors import ProviderFailure, from_sdk
+
+DONE = b"[DONE]"
+DATA = b"data:"
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """`extra`: further fields of the protocol, passed on as they are (tools, response_format, stop, seed …)."""
+
+    model: str
+    messages: list[dict[str, Any]]
+    max_output_tokens: int
+    request_id: str
+    temperature: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Tally:
+    """What the stream has told so far besides its text."""
+
+    model: str = ""
+    finish_reason: str = ""
+    is_refusal: bool = False
+    usage: dict[str, Any] | None = None
+    saw_done: bool = False
+
+
+@dataclass(frozen=True)
+class Delta:
+    text: str = ""
+    tool_calls: list[dict[str, Any]] | None = None
+
+
+async def stream(client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally) -> AsyncIterator[Delta]:
+    """Yields deltas and fills `tally`. Raises ProviderFailure; a stream that ends early is `provider_cut`."""
+    parameters: dict[str, Any] = {**request.extra}
+    if request.temperature is not None:
+        parameters["temperature"] = request.temperature
+    try:
+        async with client.chat.completions.with_streaming_response.create(
+            model=request.model,
+            messages=request.messages,  # type: ignore[arg-type]  # checked where they come in
+            max_completion_tokens=request.max_output_tokens,
+            stream=True,
+            stream_options={"include_usage": True},
+            extra_headers={"X-Client-Request-Id": request.request_id},
+            **parameters,
+        ) as response:
+            async for chunk in _chunks(response):
+                delta = _read(chunk, tally)
+                if delta is not None:
+                    yield delta
+                if tally.saw_done:
+                    break
+    except openai.OpenAIError as error:
+        raise from_sdk(error) from error
+    except httpx2.TimeoutException as error:
+        raise ProviderFailure("provider_timeout", retryable=True) from error
+    except httpx2.HTTPError as error:
+        raise ProviderFailure("provider_cut", retryable=True) from error
+    if not tally.finish_reason:
+        raise ProviderFailure("provider_cut", retryable=True)
+
+
+async def _chunks(response: Any) -> AsyncIterator[bytes]:
+    """The payload of each `data:` line."""
+    buffer = b""
+    async for piece in response.iter_bytes():
+        buffer += piece
+        if b"\n" not in piece:
+            continue
+        *lines, buffer = buffer.split(b"\n")
+        for line in lines:
+            if line.startswith(DATA):
+                yield line[5:].strip()
+
+
+def _read(chunk: bytes, tally: Tally) -> Delta | None:
+    if chunk == DONE:
+        tally.saw_done = True
+        return None
+    try:
+        event = json.loads(chunk)
+        choices = event.get("choices") or ()
+        if "error" in event:
+            raise ProviderFailure("provider_unavailable", retryable=True)
+        if event.get("usage"):
+            tally.usage = event["usage"]
+        tally.model = tally.model or event.get("model") or ""
+        return _read_choice(choices[0], tally) if choices else None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProviderFailure("provider_protocol") from error
+
+
+def _read_choice(choice: dict[str, Any], tally: Tally) -> Delta | None:
+    delta = choice.get("delta") or {}
+    if choice.get("finish_reason"):
+        tally.finish_reason = choice["finish_reason"]
+    refusal = delta.get("refusal")
+    if refusal:
+        tally.is_refusal = True
+    text = delta.get("content") or refusal or ""
+    tool_calls = delta.get("tool_calls")
+    return Delta(text, tool_calls) if text or tool_calls else None

@@ -1,0 +1,134 @@
+"""Reads a chat completion request of OpenAI's protocol; says which field is wrong, as OpenAI does."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from assistants.builder import queries as builder_queries
+from assistants.models import Assistant
+from config import errors
+
+ASSISTANT_MARK = "assistant:"
+ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
+PASSED_ON = (
+    "tools", "tool_choice", "parallel_tool_calls", "response_format", "stop", "seed", "top_p", "frequency_penalty",
+    "presence_penalty", "logit_bias", "reasoning_effort",
+)  # fmt: skip
+DEFAULT_OUTPUT_TOKENS = 2048
+MAX_OUTPUT_TOKENS = 32_000
+
+
+class InvalidRequest(errors.DomainError):
+    code = "invalid_request"
+    status = 400
+
+
+class ModelNotFound(errors.DomainError):
+    code = "model_not_found"
+    status = 404
+
+
+@dataclass(frozen=True)
+class ChatCall:
+    model: str
+    asked_model: str
+    messages: list[dict[str, Any]]
+    max_output_tokens: int
+    is_stream: bool
+    includes_usage: bool
+    assistant: Assistant | None = None
+    temperature: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def read(request: HttpRequest) -> ChatCall:
+    """Raises InvalidRequest or ModelNotFound."""
+    body = _body(request)
+    asked = body.get("model")
+    if not isinstance(asked, str) or not asked:
+        raise _wrong("model", "must be the name of a model or assistant:<slug>")
+    assistant = _assistant(asked)
+    messages = _messages(body.get("messages"))
+    if assistant is not None and assistant.instructions:
+        messages = [{"role": "system", "content": assistant.instructions}, *messages]
+    if body.get("n") not in (None, 1):
+        raise _wrong("n", "only 1 is supported")
+    temperature = body.get("temperature")
+    if temperature is not None and not _is_number(temperature, 0, 2):
+        raise _wrong("temperature", "must be a number from 0 to 2")
+    if temperature is None and assistant is not None:
+        temperature = float(assistant.temperature)
+    return ChatCall(
+        model=assistant.model if assistant else asked,
+        asked_model=asked,
+        messages=messages,
+        max_output_tokens=_output_tokens(body, assistant),
+        is_stream=bool(body.get("stream")),
+        includes_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        assistant=assistant,
+        temperature=temperature,
+        extra={name: body[name] for name in PASSED_ON if body.get(name) is not None},
+    )
+
+
+def _body(request: HttpRequest) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body)
+    except ValueError as error:
+        raise InvalidRequest("The body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if not isinstance(body.get("stream_options") or {}, dict):
+        raise _wrong("stream_options", "must be an object")
+    return body
+
+
+def _assistant(asked: str) -> Assistant | None:
+    if not asked.startswith(ASSISTANT_MARK):
+        if asked not in settings.CHAT_MODELS:
+            raise ModelNotFound(f"The model {asked!r} does not exist here. GET /v1/models lists them.", data={"param": "model"})
+        return None
+    assistant = builder_queries.list_assistants().filter(slug=asked.removeprefix(ASSISTANT_MARK)).first()
+    if assistant is None:
+        raise ModelNotFound(f"There is no {asked!r} in this workspace.", data={"param": "model"})
+    return assistant
+
+
+def _messages(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not value:
+        raise _wrong("messages", "must be a list with at least one message")
+    for index, message in enumerate(value):
+        where = f"messages[{index}]"
+        if not isinstance(message, dict) or message.get("role") not in ROLES:
+            raise _wrong(where, f"needs a role, one of {', '.join(sorted(ROLES))}")
+        content = message.get("content")
+        if content is None and message["role"] == "assistant" and message.get("tool_calls"):
+            continue
+        if not isinstance(content, str) and not _are_parts(content):
+            raise _wrong(f"{where}.content", "must be text or a list of parts")
+    return value
+
+
+def _are_parts(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
+
+
+def _output_tokens(body: dict[str, Any], assistant: Assistant | None) -> int:
+    asked = body.get("max_completion_tokens", body.get("max_tokens"))
+    ceiling = assistant.max_output_tokens if assistant else MAX_OUTPUT_TOKENS
+    if asked is None:
+        return min(DEFAULT_OUTPUT_TOKENS, ceiling)
+    if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
+        raise _wrong("max_completion_tokens", "must be a whole number from 1")
+    return min(asked, ceiling)
+
+
+def _is_number(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _wrong(param: str, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{param}: {rule}.", data={"param": param})

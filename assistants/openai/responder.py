@@ -1,0 +1,162 @@
+"""Answers chat completions in OpenAI's shapes, streaming or not, from the events of a run. Holds no thread."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+
+from accounts.permissions import Member
+from assistants.models import Run
+from assistants.openai.requests import ChatCall
+from assistants.runs import frames, words
+from assistants.runs.frames import HEARTBEAT, EventId
+from assistants.runs.hub import get_hub
+from assistants.runs.responder import viewer_of
+from config import errors
+from config.streaming import Deferred, in_database_thread
+from tenants.scope import workspace_scope
+
+# An error at the provider, as the status that makes OpenAI's SDKs raise the fitting class.
+STATUS = {"provider_busy": 429, "provider_refused_request": 400, "provider_model_missing": 404, "emergency_stop": 503}
+RETRYABLE = frozenset({"provider_busy", "provider_unavailable", "provider_unreachable", "provider_timeout", "worker_lost"})
+
+
+@dataclass(frozen=True)
+class Reply:
+    run_id: UUID
+    member: Member
+    call: ChatCall
+    created: int
+
+    @property
+    def id(self) -> str:
+        return f"chatcmpl-{self.run_id.hex}"
+
+
+def respond(member: Member, run: Run, call: ChatCall) -> Deferred:
+    reply = Reply(run.id, member, call, int(time.time()))
+    return Deferred(lambda: _stream(reply) if call.is_stream else _whole(reply))
+
+
+async def _events(reply: Reply) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    async for raw in get_hub().watch(viewer_of(reply.member, reply.run_id), EventId()):
+        yield ("", {}) if raw is HEARTBEAT else frames.read(raw)
+
+
+async def _whole(reply: Reply) -> HttpResponse:
+    async for event, data in _events(reply):
+        if event == "done":
+            run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
+            if run is None:
+                return _error(reply, "internal")
+            return _error(reply, run.error_code) if data["state"] == "failed" else _completion(reply, run)
+    return _error(reply, "access_ended")
+
+
+async def _stream(reply: Reply) -> HttpResponse:
+    """Waits for the first event that matters, so that a failure before the first token is an HTTP error."""
+    events = _events(reply)
+    async for event, data in events:
+        if event == "done" and data["state"] == "failed":
+            return _error(reply, data["code"])
+        if event in ("delta", "snapshot", "tool", "done"):
+            body = _chunks(reply, events, (event, data))
+            response = StreamingHttpResponse(body, content_type="text/event-stream")
+            response["Cache-Control"] = "no-cache, no-transform"
+            response["X-Accel-Buffering"] = "no"
+            return response
+    return _error(reply, "access_ended")
+
+
+async def _chunks(
+    reply: Reply, events: AsyncIterator[tuple[str, dict[str, Any]]], first: tuple[str, dict[str, Any]]
+) -> AsyncIterator[bytes]:
+    yield _chunk(reply, {"role": "assistant", "content": ""})
+    length = 0
+    current: tuple[str, dict[str, Any]] | None = first
+    while current is not None:
+        event, data = current
+        if event == "":
+            yield HEARTBEAT
+        elif event == "tool":
+            yield _chunk(reply, {"tool_calls": data["tool_calls"]})
+        elif event in ("delta", "snapshot"):
+            # A replayed or replaced text is cut to what the client does not have: a chunk cannot be taken back.
+            text = data["text"][max(0, length - data.get("offset", 0)) :]
+            length += len(text)
+            if text:
+                yield _chunk(reply, {"content": text})
+        elif event == "done":
+            async for chunk in _last_chunks(reply, data):
+                yield chunk
+            return
+        current = await anext(events, None)
+
+
+async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncIterator[bytes]:
+    if data["state"] == "failed":
+        yield b"data: " + json.dumps(errors.openai_body(_domain_error(data["code"]))).encode() + b"\n\n"
+        return
+    yield _chunk(reply, {}, finish_reason=_finish_reason(data.get("finish_reason")))
+    if reply.call.includes_usage:
+        run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
+        if run is not None:
+            yield _event({**_head(reply, "chat.completion.chunk"), "choices": [], "usage": _usage(run)})
+    yield b"data: [DONE]\n\n"
+
+
+def _completion(reply: Reply, run: Run) -> HttpResponse:
+    message: dict[str, Any] = {"role": "assistant", "content": run.text or None, "refusal": None}
+    if run.finish_reason == "refusal":
+        message.update(content=None, refusal=run.text)
+    if run.tool_calls:
+        message["tool_calls"] = run.tool_calls
+    choice = {
+        "index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(run.finish_reason),
+    }  # fmt: skip
+    return JsonResponse({**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(run)})
+
+
+def _finish_reason(reason: str | None) -> str:
+    return "stop" if reason in (None, "", "refusal") else reason
+
+
+def _usage(run: Run) -> dict[str, int]:
+    return {
+        "prompt_tokens": run.input_tokens,
+        "completion_tokens": run.output_tokens,
+        "total_tokens": run.input_tokens + run.output_tokens,
+    }
+
+
+def _head(reply: Reply, kind: str) -> dict[str, Any]:
+    return {"id": reply.id, "object": kind, "created": reply.created, "model": reply.call.asked_model}
+
+
+def _chunk(reply: Reply, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    return _event({**_head(reply, "chat.completion.chunk"), "choices": [choice]})
+
+
+def _event(body: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def _domain_error(code: str) -> errors.DomainError:
+    return errors.DomainError(words.of(code).message, code=code, status=STATUS.get(code, 502))
+
+
+def _error(reply: Reply, code: str) -> HttpResponse:
+    error = _domain_error(code)
+    response = JsonResponse(errors.openai_body(error), status=error.status)
+    response["x-should-retry"] = "true" if code in RETRYABLE else "false"
+    return response
+
+
+def _read_run(workspace_id: UUID, run_id: UUID) -> Run | None:
+    with workspace_scope(workspace_id, allow_suspended=True):
+        return Run.objects.filter(id=run_id).first()

@@ -1,0 +1,38 @@
+"""`/v1/`: OpenAI's protocol, so that any of its clients works by changing the base URL."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import permissions
+from accounts.permissions import Permission
+from assistants.builder import queries as builder_queries
+from assistants.openai import requests, responder, services
+
+
+@csrf_exempt
+@require_POST
+def chat_completions(request: HttpRequest) -> HttpResponse:
+    permissions.check(request.member, Permission.CHAT)
+    call = requests.read(request)
+    run = services.start_chat_completion(member=request.member, call=call)
+    return responder.respond(request.member, run, call)
+
+
+@csrf_exempt
+@require_GET
+def models(request: HttpRequest) -> HttpResponse:
+    """The platform's chat models and this workspace's assistants."""
+    permissions.check(request.member, Permission.VIEW)
+    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "platform"} for name in settings.CHAT_MODELS]
+    rows += [
+        {
+            "id": f"{requests.ASSISTANT_MARK}{row.slug}",
+            "object": "model",
+            "created": int(row.created_at.timestamp()),
+            "owned_by": "workspace",
+        }
+        for row in builder_queries.list_assistants()
+    ]
+    return JsonResponse({"object": "list", "data": rows})

@@ -1,0 +1,108 @@
+"""Model output as safe HTML: parsed by markdown-it, coloured by Pygments, then sanitised by nh3.
+
+A model's text is hostile until proven otherwise: no raw HTML, no remote image before a click, no script, no style.
+"""
+
+import functools
+from html import escape
+from typing import Any
+from urllib.parse import urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+from pygments.util import ClassNotFound
+
+MAX_HIGHLIGHT = 50_000
+TAGS = {
+    "a", "b", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
+    "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}  # fmt: skip
+ATTRIBUTES = {
+    "a": {"href", "title", "target"},
+    "button": {"type", "class", "data-image-src"},
+    "code": {"class"},
+    "div": {"class", "data-language"},
+    "pre": {"class", "tabindex"},
+    "span": {"class"},
+    "ol": {"start"},
+    "td": {"align"},
+    "th": {"align"},
+}
+LINK_SCHEMES = {"http", "https", "mailto"}
+_formatter = HtmlFormatter(nowrap=True)
+
+
+def render(text: str) -> str:
+    """Safe to mark as safe in a template."""
+    html = _parser().render(text)
+    return nh3.clean(
+        html,
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        url_schemes=LINK_SCHEMES,
+        link_rel="noopener noreferrer nofollow",
+        strip_comments=True,
+    )
+
+
+@functools.cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
+    parser.enable(["table", "strikethrough"])
+    parser.add_render_rule("image", _image)
+    parser.add_render_rule("fence", _code)
+    parser.add_render_rule("code_block", _code)
+    parser.add_render_rule("link_open", _link_open)
+    parser.add_render_rule("th_open", _aligned)
+    parser.add_render_rule("td_open", _aligned)
+    return parser
+
+
+def _image(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
+    """A remote image would tell its host who reads: it becomes a button that says where it leads."""
+    token = tokens[index]
+    source = str(token.attrs.get("src", ""))
+    label = token.content or "image"
+    parts = urlsplit(source)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"<em>{escape(label)}</em>"
+    shown = escape(f"{label}: load image from {parts.hostname}")
+    return f'<button type="button" class="remote-image" data-image-src="{escape(source)}">{shown}</button>'
+
+
+def _link_open(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
+    token = tokens[index]
+    href = escape(str(token.attrs.get("href", "")))
+    title = token.attrs.get("title")
+    shown = f' title="{escape(str(title))}"' if title else ""
+    return f'<a href="{href}"{shown} target="_blank">'
+
+
+def _aligned(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
+    """Column alignment as an attribute: a style attribute would be refused by the content security policy."""
+    token = tokens[index]
+    style = str(token.attrs.get("style", ""))
+    align = style.removeprefix("text-align:")
+    return f'<{token.tag} align="{align}">' if align in ("left", "right", "center") else f"<{token.tag}>"
+
+
+def _code(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
+    token = tokens[index]
+    language = (token.info or "").strip().split(" ", 1)[0].lower()
+    code = token.content
+    body = _highlight(code, language) if language and len(code) <= MAX_HIGHLIGHT else None
+    shown = escape(language if body is not None else "")
+    inner = body if body is not None else escape(code)
+    return f'<div class="code-block" data-language="{shown}"><pre class="code" tabindex="0"><code>{inner}</code></pre></div>'
+
+
+def _highlight(code: str, language: str) -> str | None:
+    try:
+        lexer = get_lexer_by_name(language)
+    except ClassNotFound:
+        return None
+    return str(highlight(code, lexer, _formatter))

@@ -1,0 +1,47 @@
+"""How the end of a run is told to those who watch it."""
+
+import logging
+from uuid import UUID
+
+import redis
+
+from assistants.models import Run
+from assistants.runs import words
+from assistants.runs.frames import STREAM_FIELD, EventId, frame
+from config import redis as redis_clients
+from tenants import keys
+
+TTL_S = 600
+logger = logging.getLogger(__name__)
+
+
+def done_data(run: Run) -> dict[str, str | None]:
+    """The `done` event of a finished run."""
+    is_failed = run.state == Run.State.FAILED
+    return {
+        "state": run.state,
+        "code": run.error_code if is_failed else None,
+        "message": words.of(run.error_code).message if is_failed else None,
+        "finish_reason": run.finish_reason or None,
+    }
+
+
+def final_frames(run: Run) -> list[tuple[EventId, bytes]]:
+    """The whole text, then `done`: what a viewer needs of a finished run."""
+    events = [("snapshot", {"text": run.text}), ("done", done_data(run))]
+    ids = [EventId(run.attempt, seq) for seq, _ in enumerate(events, start=1)]
+    return [(event_id, frame(event_id, *event)) for event_id, event in zip(ids, events, strict=True)]
+
+
+def announce(workspace_id: UUID, run: Run) -> None:
+    """For a run that ended without its worker: appends the end under the new attempt, which viewers take over."""
+    stream, channel = keys.stream_key(workspace_id, run.id), keys.live_channel(workspace_id, run.id)
+    try:
+        pipeline = redis_clients.client().pipeline(transaction=False)
+        for event_id, raw in final_frames(run):
+            pipeline.xadd(stream, {STREAM_FIELD: raw}, id=str(event_id))
+            pipeline.publish(channel, raw)
+        pipeline.expire(stream, TTL_S)
+        pipeline.execute(raise_on_error=False)
+    except redis.RedisError:
+        logger.warning("the end of a run was not announced; viewers read it from the row")

@@ -1,0 +1,43 @@
+"""What a worker runs, and what came of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from assistants.llm.chat import ChatRequest
+from assistants.llm.errors import ProviderFailure
+
+CHARGED_FINISH = "stop"
+
+
+@dataclass(frozen=True)
+class Job:
+    workspace_id: UUID
+    run_id: UUID
+    attempt: int
+    request: ChatRequest
+
+
+@dataclass
+class Outcome:
+    """`state`: done | stopped | failed. `usage` is the provider's own count, None when it sent none."""
+
+    state: str = "done"
+    error_code: str = ""
+    retry_after_s: float | None = None
+    text: str = ""
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    finish_reason: str = ""
+    answered_by: str = ""
+    usage: dict[str, Any] | None = None
+    is_lost: bool = False
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether anybody got something for it: only then is it charged."""
+        return bool(self.text or self.tool_calls)
+
+    def fail(self, failure: ProviderFailure) -> None:
+        self.state = "failed"
+        self.error_code = failure.code
+        self.retry_after_s = failure.retry_after_s

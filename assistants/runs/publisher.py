@@ -1,0 +1,188 @@
+"""Worker side of a run's stream: collects deltas and appends them to Redis every few milliseconds.
+
+One pipeline per tick serves all runs of the process. When Redis fails or was flushed, nothing is lost: the text
+lives here and in the row, and the next event is a `snapshot` of it all.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import redis.asyncio
+from redis.exceptions import RedisError, ResponseError
+
+from assistants.runs.frames import STREAM_FIELD, EventId, frame
+from tenants import keys
+
+COALESCE_S = 0.035
+STREAM_LENGTH = 5000
+LIVE_TTL_S = 3600
+DONE_TTL_S = 600
+RETRY_S = 0.5
+FINISH_TRIES = 5
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class RunStream:
+    """The events of one attempt. Offsets count Unicode code points."""
+
+    workspace_id: UUID
+    run_id: UUID
+    attempt: int
+    seq: int = 0
+    parts: list[str] = field(default_factory=list)
+    length: int = 0
+    sent_length: int = 0
+    pending: list[str] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    exists: bool = False
+    needs_snapshot: bool = False
+    is_fenced: bool = False
+
+    def __post_init__(self) -> None:
+        self.key = keys.stream_key(self.workspace_id, self.run_id)
+        self.channel = keys.live_channel(self.workspace_id, self.run_id)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+    def take_frames(self) -> list[tuple[EventId, bytes]]:
+        """Turns what waits into frames, in order: text before the events that followed it."""
+        frames = []
+        if self.needs_snapshot:
+            self.needs_snapshot = False
+            self.pending.clear()
+            self.sent_length = self.length
+            frames.append(self._frame("snapshot", {"text": self.text}))
+        elif self.pending:
+            text = "".join(self.pending)
+            self.pending.clear()
+            frames.append(self._frame("delta", {"offset": self.sent_length, "text": text}))
+            self.sent_length += len(text)
+        events, self.events = self.events, []
+        frames += [self._frame(event, data) for event, data in events]
+        return frames
+
+    def _frame(self, event: str, data: dict[str, Any]) -> tuple[EventId, bytes]:
+        self.seq += 1
+        event_id = EventId(self.attempt, self.seq)
+        return event_id, frame(event_id, event, data)
+
+
+class Publisher:
+    """Lives on the worker's event loop."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._redis = client
+        self._dirty: dict[UUID, RunStream] = {}
+        self._work = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    def open(self, *, workspace_id: UUID, run_id: UUID, attempt: int) -> RunStream:
+        stream = RunStream(workspace_id, run_id, attempt)
+        self.emit(stream, "status", {"state": "restarted" if attempt > 1 else "running", "attempt": attempt})
+        return stream
+
+    def add_text(self, stream: RunStream, text: str) -> None:
+        is_first = not stream.parts
+        stream.parts.append(text)
+        stream.pending.append(text)
+        stream.length += len(text)
+        self._mark(stream, urgent=is_first)
+
+    def emit(self, stream: RunStream, event: str, data: dict[str, Any]) -> None:
+        stream.events.append((event, data))
+        self._mark(stream, urgent=True)
+
+    async def finish(self, stream: RunStream, data: dict[str, Any]) -> None:
+        """Sends `done` after everything else. Gives up after some seconds: the row tells the end too."""
+        stream.events.append(("done", data))
+        for _ in range(FINISH_TRIES):
+            if await self._flush({stream.run_id: stream}, ttl=DONE_TTL_S):
+                break
+            stream.events = [("done", data)]
+            await asyncio.sleep(RETRY_S)
+        self._dirty.pop(stream.run_id, None)
+
+    def _mark(self, stream: RunStream, *, urgent: bool) -> None:
+        self._dirty[stream.run_id] = stream
+        self._work.set()
+        if urgent:
+            self._urgent.set()
+
+    async def run(self) -> None:
+        """The ticking loop of the process."""
+        while True:
+            await self._work.wait()
+            if not self._urgent.is_set():
+                try:
+                    await asyncio.wait_for(self._urgent.wait(), COALESCE_S)
+                except TimeoutError:
+                    pass
+            self._work.clear()
+            self._urgent.clear()
+            batch, self._dirty = self._dirty, {}
+            if not await self._flush(batch, ttl=LIVE_TTL_S):
+                await asyncio.sleep(RETRY_S)
+
+    async def _flush(self, batch: dict[UUID, RunStream], *, ttl: int) -> bool:
+        """One pipeline for all streams of the batch. False when Redis did not take it."""
+        async with self._lock:
+            pipeline = self._redis.pipeline(transaction=False)
+            owners: list[RunStream | None] = []
+            for stream in batch.values():
+                if not stream.is_fenced:
+                    self._append(pipeline, owners, stream, ttl)
+            if not owners:
+                return True
+            try:
+                results = await pipeline.execute(raise_on_error=False)
+            except (RedisError, OSError):
+                logger.warning("events could not be sent; a snapshot follows")
+                for stream in batch.values():
+                    _lost(stream)
+                return False
+            return self._examine(owners, results)
+
+    @staticmethod
+    def _append(pipeline: Any, owners: list[RunStream | None], stream: RunStream, ttl: int) -> None:
+        is_new = not stream.exists
+        for event_id, raw in stream.take_frames():
+            pipeline.xadd(
+                stream.key,
+                {STREAM_FIELD: raw},
+                id=str(event_id),
+                maxlen=STREAM_LENGTH,
+                approximate=True,
+                nomkstream=stream.exists,
+            )
+            pipeline.publish(stream.channel, raw)
+            owners += [stream, None]
+            stream.exists = True
+        if is_new or ttl == DONE_TTL_S:
+            pipeline.expire(stream.key, ttl)
+            owners.append(None)
+
+    @staticmethod
+    def _examine(owners: list[RunStream | None], results: list[Any]) -> bool:
+        taken = True
+        for stream, result in zip(owners, results, strict=True):
+            if stream is None:
+                continue
+            if isinstance(result, ResponseError) and "equal or smaller" in str(result):
+                stream.is_fenced = True
+            elif result is None or isinstance(result, Exception):
+                _lost(stream)
+                taken = False
+        return taken
+
+
+def _lost(stream: RunStream) -> None:
+    """The stream in Redis is gone or behind: it begins anew with everything said so far."""
+    stream.exists = False
+    stream.needs_snapshot = True

@@ -1,0 +1,50 @@
+"""The one responder of long answers: events of a run for pages and API. OpenAI's shapes stand in `assistants.openai`."""
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+from accounts.permissions import Member
+from assistants.models import Run
+from assistants.runs import endings
+from assistants.runs.frames import EventId
+from assistants.runs.hub import Viewer, get_hub
+from config.streaming import Deferred
+
+EVENT_STREAM = "text/event-stream"
+RETRY_HINT = b"retry: 1000\n\n"
+
+
+def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpResponse:
+    """Server-sent events of a run that the caller was allowed to see (WHATWG HTML §9.2, resumable).
+
+    A finished run is answered from its row at once.
+    """
+    if run.is_final:
+        body = b"".join(raw for _, raw in endings.final_frames(run))
+        return _unbuffered(HttpResponse(body, content_type=EVENT_STREAM))
+    after = EventId.parse(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
+    workspace_id, run_id = member.workspace_id, run.id
+
+    async def finish() -> HttpResponse:
+        viewer = Viewer(workspace_id, run_id, member.principal)
+        return _unbuffered(StreamingHttpResponse(_events(viewer, after), content_type=EVENT_STREAM))
+
+    return Deferred(finish)
+
+
+async def _events(viewer: Viewer, after: EventId) -> AsyncIterator[bytes]:
+    yield RETRY_HINT
+    async for raw in get_hub().watch(viewer, after):
+        yield raw
+
+
+def _unbuffered(response: HttpResponse) -> HttpResponse:
+    response["Cache-Control"] = "no-cache, no-transform"
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def viewer_of(member: Member, run_id: UUID) -> Viewer:
+    return Viewer(member.workspace_id, run_id, member.principal)

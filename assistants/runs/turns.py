@@ -1,0 +1,101 @@
+"""A worker's part of a run: claim, prepare, stream, write the end."""
+
+import logging
+import time
+from uuid import UUID
+
+from django.db import Error as DatabaseFailure
+from django.db import connection
+from django.utils import timezone
+
+from assistants.chat import prompt
+from assistants.llm.chat import ChatRequest
+from assistants.models import Run
+from assistants.runs import endings, services
+from assistants.runs.engine import get_engine
+from assistants.runs.job import Job, Outcome
+from assistants.runs.publisher import RunStream
+from config import logs
+from tenants.scope import WorkspaceRef, workspace_scope
+from usage.holds import services as holds
+from usage.holds.types import Claim
+
+WRITE_FOR_S = 120
+WRITE_AGAIN_S = 1.0
+logger = logging.getLogger(__name__)
+
+
+def execute(*, workspace_id: UUID, run_id: UUID) -> None:
+    """Runs it if nobody else does. Safe to call any number of times."""
+    claim = holds.claim(run_id)
+    if claim is None:
+        connection.close()
+        return
+    with logs.log_context(run_id=str(run_id), workspace_id=str(workspace_id)):
+        job, refusal = _prepare(workspace_id, claim)
+        connection.close()
+        engine = get_engine()
+        if job is None:
+            stream = RunStream(workspace_id, run_id, claim.attempt)
+            outcome = Outcome(state="stopped" if refusal == "person" else "failed", error_code=_code(refusal))
+        else:
+            outcome, stream = engine.run(job)
+        if outcome.is_lost:
+            logger.warning("the lease was lost; another attempt owns this run")
+            return
+        run = _write_end(workspace_id, claim, outcome)
+        if run is not None:
+            engine.finish(stream, endings.done_data(run))
+
+
+def _code(reason: str) -> str:
+    return "" if reason == "person" else reason
+
+
+def _prepare(workspace_id: UUID, claim: Claim) -> tuple[Job | None, str]:
+    """Marks the run as running and builds its request; (None, reason) when it must not run."""
+    with workspace_scope(workspace_id, allow_suspended=True) as workspace:
+        run = Run.objects.select_related("assistant", "message").get(id=claim.hold_id)
+        Run.objects.filter(id=run.id, attempt__lt=claim.attempt).update(
+            attempt=claim.attempt, state=Run.State.RUNNING, started_at=timezone.now(), text=""
+        )
+        refusal = claim.stop_reason or _refusal(workspace)
+        if refusal:
+            return None, refusal
+        return Job(workspace_id, run.id, claim.attempt, _request(run, claim)), ""
+
+
+def _refusal(workspace: WorkspaceRef) -> str:
+    return "" if workspace.is_active else "workspace_suspended"
+
+
+def _request(run: Run, claim: Claim) -> ChatRequest:
+    """A reply of a conversation is built from its tree; an API call carries its own messages."""
+    body = run.request
+    temperature = body.get("temperature")
+    if run.message is not None and run.assistant is not None:
+        temperature = float(run.assistant.temperature)
+    return ChatRequest(
+        model=run.model,
+        messages=body["messages"] if "messages" in body else prompt.build(run.message, run.assistant),
+        max_output_tokens=claim.output_tokens,
+        request_id=f"{run.id}-{claim.attempt}",
+        temperature=temperature,
+        extra=body.get("extra", {}),
+    )
+
+
+def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None:
+    """Writes the end; while the database is away it tries again, which the attempt number makes safe."""
+    deadline = time.monotonic() + WRITE_FOR_S
+    while True:
+        try:
+            with workspace_scope(workspace_id, allow_suspended=True):
+                return services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
+        except DatabaseFailure:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("the end of a run could not be written; trying again")
+            time.sleep(WRITE_AGAIN_S)
+        finally:
+            connection.close()

@@ -1,0 +1,39 @@
+"""The Celery application. Redis only wakes workers: what must happen stands in PostgreSQL (docs/turns.md)."""
+
+import os
+
+from celery import Celery
+from kombu import Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+
+SWEEP_SECONDS = 5
+
+app = Celery("steward")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_queues=[Queue(name) for name in ("llm", "default", "billing", "documents")],
+    task_default_queue="default",
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_connection_retry_on_startup=True,
+    # A failed publish must not hold a request: the sweeper enqueues what Redis did not take.
+    task_publish_retry=False,
+    broker_transport_options={
+        "visibility_timeout": 3600,
+        "max_connections": 1000,
+        "socket_timeout": 30,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    },
+    beat_schedule={
+        "sweep-leases": {"task": "usage.tasks.sweep_leases", "schedule": SWEEP_SECONDS, "options": {"expires": 10}},
+    },
+)
+app.autodiscover_tasks(
+    ["usage.tasks", "assistants.runs.tasks"], related_name=None  # type: ignore[arg-type]
+)

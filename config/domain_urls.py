@@ -1,0 +1,9 @@
+"""A workspace's own domain: the workspace's pages at `/`."""
+
+from django.urls import include, path
+
+handler404 = "config.views.page_not_found"
+handler500 = "config.views.server_error"
+handler403 = "config.views.permission_denied"
+
+urlpatterns = [path("", include(("config.workspace_urls", "workspace")))]

@@ -1,0 +1,137 @@
+"""One error shape. `DomainError` is an anticipated refusal; it is rendered as a page, as RFC 9457 problem details
+(`/api/`) or in OpenAI's shape (`/v1/`), with the same code and words everywhere."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render as render_template
+
+from config import logs
+
+PROBLEM_TYPE = "application/problem+json"
+TITLES = {
+    400: "That request cannot be read",
+    401: "Please sign in",
+    402: "A limit is reached",
+    403: "You may not do that here",
+    404: "Nothing is here",
+    405: "That method is not offered here",
+    409: "Something else came first",
+    413: "That is too large",
+    415: "That format is not accepted here",
+    422: "That cannot be done as asked",
+    423: "This workspace is suspended",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Not available for a moment",
+}
+OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+
+
+class DomainError(Exception):
+    """An anticipated refusal.
+
+    `code` is stable and machine-readable, `message` is shown to people, `status` is the HTTP status, `data` is
+    JSON-ready detail (for example limit, used, resets_at).
+    """
+
+    code = "error"
+    status = 400
+    message = "That cannot be done."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        status: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        self.message = message or self.message
+        self.code = code or self.code
+        self.status = status or self.status
+        self.data = data or {}
+        super().__init__(f"{self.code}: {self.message}")
+
+
+class NotFound(DomainError):
+    code = "not_found"
+    status = 404
+    message = "It does not exist, or you cannot see it."
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+    status = 403
+    message = "Your role in this workspace does not allow that."
+
+
+class NotSignedIn(DomainError):
+    code = "not_signed_in"
+    status = 401
+    message = "Sign in or send an API key."
+
+
+class Conflict(DomainError):
+    code = "conflict"
+    status = 409
+    message = "It was changed meanwhile."
+
+
+def problem(error: DomainError) -> dict[str, Any]:
+    """RFC 9457 members plus `code`, the request id and the error's own data."""
+    body = {
+        "type": "about:blank",
+        "title": TITLES.get(error.status, "Refused"),
+        "status": error.status,
+        "code": error.code,
+        "detail": error.message,
+        "request_id": logs.current("request_id"),
+    }
+    return {**error.data, **body}
+
+
+def openai_body(error: DomainError) -> dict[str, Any]:
+    """OpenAI's error object, so that its SDKs raise the right class."""
+    kind = OPENAI_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
+    if error.code in ("quota_exceeded", "insufficient_quota"):
+        kind = "insufficient_quota"
+    return {
+        "error": {
+            "message": error.message,
+            "type": kind,
+            "param": error.data.get("param"),
+            "code": error.code,
+            **{key: value for key, value in error.data.items() if key != "param"},
+        }
+    }
+
+
+def render(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """The error in the shape that this address speaks."""
+    response: HttpResponse
+    if request.path.startswith("/v1/"):
+        response = JsonResponse(openai_body(error), status=error.status)
+        response["x-should-retry"] = "true" if error.status in (409, 503) else "false"
+    elif request.path.startswith("/api/"):
+        response = JsonResponse(problem(error), status=error.status, content_type=PROBLEM_TYPE)
+    else:
+        response = _page(request, error)
+    if "retry_after_s" in error.data:
+        response["Retry-After"] = str(error.data["retry_after_s"])
+    return response
+
+
+def _page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    context = {
+        "title": TITLES.get(error.status, "Refused"),
+        "message": error.message,
+        "code": error.code,
+        "status": error.status,
+        "request_id": logs.current("request_id"),
+        "action_url": error.data.get("action_url"),
+        "action_label": error.data.get("action_label"),
+    }
+    fragment = bool(getattr(request, "htmx", False))
+    template = "assistants/_problem.html" if fragment else "errors/problem.html"
+    return render_template(request, template, context, status=error.status)

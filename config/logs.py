@@ -1,0 +1,63 @@
+"""Structured logs: each record carries the request, workspace and run it belongs to."""
+
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from collections.abc import Iterator
+from typing import Any
+
+CONTEXT_FIELDS = ("request_id", "workspace_id", "run_id")
+_context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
+
+
+@contextmanager
+def log_context(**fields: str) -> Iterator[None]:
+    """Adds fields (of CONTEXT_FIELDS) to every record logged inside, in this thread or task."""
+    token = _context.set({**(_context.get() or {}), **fields})
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def current(field: str) -> str:
+    return (_context.get() or {}).get(field, "")
+
+
+class ContextFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        context = _context.get() or {}
+        for field in CONTEXT_FIELDS:
+            if not hasattr(record, field):
+                setattr(record, field, context.get(field, ""))
+        return True
+
+
+def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
+    """The LOGGING dictionary. Prompts, keys and payloads are never logged: messages are constant, ids travel as extras."""
+    text_format = "%(levelname)s %(name)s %(message)s request=%(request_id)s workspace=%(workspace_id)s run=%(run_id)s"
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"context": {"()": "config.logs.ContextFilter"}},
+        "formatters": {
+            "text": {"format": text_format},
+            "json": {
+                "()": "pythonjsonlogger.json.JsonFormatter",
+                "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(workspace_id)s %(run_id)s",
+            },
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "filters": ["context"],
+                "formatter": "json" if as_json else "text",
+            }
+        },
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            "httpx2": {"level": "WARNING"},
+            "openai": {"level": "WARNING"},
+            "django.request": {"level": "ERROR"},
+        },
+    }

@@ -1,0 +1,58 @@
+"""Ports: where an app must ask or tell one that stands to its right in the import order.
+
+The left app declares and calls a port here; the right app fills it in `AppConfig.ready()`. A port that nobody filled
+fails start-up (system check `steward.E001`), so a call never silently does nothing.
+"""
+
+from collections.abc import Callable
+from typing import Generic, ParamSpec, TypeVar
+from uuid import UUID
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Port(Generic[P, R]):
+    """A named call that exactly one app answers."""
+
+    registry: "list[Port[..., object]]" = []
+
+    def __init__(self, name: str, signature: Callable[P, R]) -> None:
+        self.name = name
+        self._answer: Callable[P, R] | None = None
+        Port.registry.append(self)  # type: ignore[arg-type]  # a registry of ports of every signature
+
+    @property
+    def is_filled(self) -> bool:
+        return self._answer is not None
+
+    def fill(self, answer: Callable[P, R]) -> None:
+        """Raises RuntimeError when another function answers already."""
+        if self._answer is not None and self._answer is not answer:
+            raise RuntimeError(f"port {self.name} is filled twice")
+        self._answer = answer
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._answer is None:
+            raise RuntimeError(f"port {self.name} is not filled")
+        return self._answer(*args, **kwargs)
+
+
+def _workspace_created(*, workspace_id: UUID) -> None: ...
+
+
+def _close_expired_hold(*, hold_id: UUID, workspace_id: UUID, attempt: int) -> str:  # type: ignore[empty-body]
+    ...
+
+
+def _membership_ended(*, workspace_id: UUID, user_id: UUID) -> None: ...
+
+
+workspace_created = Port("workspace_created", _workspace_created)
+"""A workspace's schema exists: give it what every workspace starts with. Runs inside the creating transaction."""
+
+close_expired_hold = Port("close_expired_hold", _close_expired_hold)
+"""The lease of a hold ran out: start the run again or close it. Returns what was done: requeued | closed | kept."""
+
+membership_ended = Port("membership_ended", _membership_ended)
+"""A person left a workspace: end what still runs for them there. Runs after the commit."""

@@ -1,0 +1,28 @@
+"""The control plane's addresses. Apps are named as strings only: `config` imports none of them."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from config import views
+
+handler400 = "config.views.bad_request"
+handler403 = "config.views.permission_denied"
+handler404 = "config.views.page_not_found"
+handler500 = "config.views.server_error"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", views.health, name="health"),
+    path("ready", views.ready, name="ready"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("api/", include("config.api_urls")),
+    path("v1/", include(("assistants.openai.urls", "openai"))),
+    path("w/<slug:workspace>/", include(("config.workspace_urls", "workspace"))),
+    path("", include("accounts.urls")),
+]
+if settings.DEMO:
+    urlpatterns += [
+        path("dev/mail/", views.mail_list, name="dev-mail"),
+        path("dev/mail/<str:name>/", views.mail_message, name="dev-mail-message"),
+    ]

@@ -1,0 +1,9 @@
+"""Pages of one workspace, under /w/<slug>/."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("chat/", include("assistants.chat.urls")),
+    path("assistants/", include("assistants.builder.urls")),
+    path("", include("assistants.dashboard_urls")),
+]

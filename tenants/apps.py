@@ -1,0 +1,10 @@
+from django.apps import AppConfig
+
+
+class TenantsConfig(AppConfig):
+    name = "tenants"
+
+    def ready(self) -> None:
+        from tenants import checks, recorded_migrations  # noqa: F401, PLC0415  registers checks
+
+        recorded_migrations.connect()

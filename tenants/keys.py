@@ -1,0 +1,20 @@
+"""Names of things outside the database. Each carries its workspace through exactly one function here."""
+
+from uuid import UUID
+
+from django.db import connection
+
+
+def cache_key(key: str, key_prefix: str, version: int) -> str:
+    """KEY_FUNCTION of the default cache: entries of one workspace are invisible to the others."""
+    return f"{connection.schema_name}:{key_prefix}:{version}:{key}"
+
+
+def stream_key(workspace_id: UUID, run_id: UUID) -> str:
+    """The Redis stream of a run's events."""
+    return f"stream:{workspace_id}:{run_id}"
+
+
+def live_channel(workspace_id: UUID, run_id: UUID) -> str:
+    """The Redis channel on which the same events are published as they are appended."""
+    return f"live:{workspace_id}:{run_id}"

@@ -1,0 +1,24 @@
+"""Addresses of a workspace's pages: one function chooses host and prefix for pages, mails and tasks."""
+
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+
+from tenants.models import Domain
+from tenants.scope import WorkspaceRef
+
+
+def workspace_url(workspace: WorkspaceRef, name: str, *, on_own_domain: bool = False, **kwargs: Any) -> str:
+    """The path of a workspace page. `on_own_domain`: the request is on the workspace's own host, where it is at `/`."""
+    if on_own_domain:
+        return reverse(f"workspace:{name}", urlconf="config.domain_urls", kwargs=kwargs)
+    return reverse(f"workspace:{name}", urlconf="config.urls", kwargs={"workspace": workspace.slug, **kwargs})
+
+
+def absolute_workspace_url(workspace: WorkspaceRef, name: str, **kwargs: Any) -> str:
+    """For mails and tasks. Never made from a request's Host. One query."""
+    domain = Domain.objects.filter(tenant_id=workspace.id, is_primary=True, verified_at__isnull=False).first()
+    if domain is None:
+        return settings.BASE_URL + workspace_url(workspace, name, **kwargs)
+    return f"https://{domain.domain}{workspace_url(workspace, name, on_own_domain=True, **kwargs)}"

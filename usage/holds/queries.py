@@ -1,0 +1,60 @@
+"""Reads of holds: what is due, what must stop, what has ended."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from usage.holds.types import DueHold, StopOrder
+from usage.models import Hold, Stop
+
+SWEEP_BATCH = 500
+
+
+def list_due(*, limit: int = SWEEP_BATCH) -> list[DueHold]:
+    """Holds whose lease, or wake-up time when nobody claimed them, is past. Oldest first."""
+    rows = (
+        Hold.objects.filter(state=Hold.State.HELD, lease_expires_at__lt=timezone.now())
+        .order_by("lease_expires_at")
+        .values_list("id", "workspace_id", "attempt", "is_claimed")[:limit]
+    )
+    return [DueHold(*row) for row in rows]
+
+
+def list_stop_orders(hold_ids: Iterable[UUID]) -> list[StopOrder]:
+    """Of these holds, those that must end now: asked for by a person, or covered by a stop. Two queries."""
+    ids = list(hold_ids)
+    if not ids:
+        return []
+    stops = list(Stop.objects.filter(lifted_at__isnull=True).values_list("scope", "target"))
+    rows = Hold.objects.filter(id__in=ids, state=Hold.State.HELD)
+    if not stops:
+        rows = rows.filter(stop_requested_at__isnull=False)
+    orders = []
+    for hold in rows.values("id", "workspace_id", "assistant_id", "model", "stop_requested_at", "stop_reason"):
+        if hold["stop_requested_at"]:
+            orders.append(StopOrder(hold["id"], hold["stop_reason"]))
+        elif _is_covered(hold, stops):
+            orders.append(StopOrder(hold["id"], "emergency_stop"))
+    return orders
+
+
+def _is_covered(hold: dict[str, object], stops: list[tuple[str, str]]) -> bool:
+    names = {
+        Stop.Scope.PLATFORM: "",
+        Stop.Scope.WORKSPACE: str(hold["workspace_id"]),
+        Stop.Scope.ASSISTANT: str(hold["assistant_id"]),
+        Stop.Scope.MODEL: str(hold["model"]),
+    }
+    return any(names[Stop.Scope(scope)] == target for scope, target in stops)
+
+
+def list_ended(hold_ids: Iterable[UUID]) -> set[UUID]:
+    """Of these holds, those that are resolved."""
+    return set(Hold.objects.filter(Q(id__in=list(hold_ids)) & ~Q(state=Hold.State.HELD)).values_list("id", flat=True))
+
+
+def list_held_of(*, workspace_id: UUID, person_ref: UUID) -> list[UUID]:
+    rows = Hold.objects.filter(state=Hold.State.HELD, workspace_id=workspace_id, person_ref=person_ref)
+    return list(rows.values_list("id", flat=True))
