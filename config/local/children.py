@@ -88,6 +88,7 @@ class Child:
             text=True,
             errors="replace",
             start_new_session=True,
+            umask=0o077,
             # one system call in the child, which needs no lock that another thread could hold
             preexec_fn=_follow_parent(service.stop_signal),  # noqa: PLW1509
             **(service.account.run_as() if service.account else {}),

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import threading
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TextIO
@@ -14,6 +15,9 @@ LOG_BYTES = 10_000_000
 
 
 class _QuietFile(RotatingFileHandler):
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=_open_privately)
+
     def handleError(self, record: logging.LogRecord) -> None:
         """A full disk must not take the processes down with their log."""
 
@@ -78,6 +82,10 @@ class Output:
         except (OSError, ValueError):
             # the reader is gone (a closed pipe or terminal); the processes go on
             self._console = None
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def console_output(log: Path | None, *, quiet: bool = False) -> Output:

@@ -14,10 +14,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from config import processes
-from config.local import external, statics
+from config.local import external, stamps
 from config.local.children import Child, Service
 from config.local.output import Output
 from config.local.ports import LOOPBACK, free_port, require_free_port
@@ -65,8 +65,6 @@ class Stack:
         self.port = options.port or (free_port() if options.application else 0)
         self.url = f"http://{options.host}:{self.port}" if options.application else ""
         self.environment: dict[str, str] = {}
-        self.demo: dict[str, Any] = {}
-        """What ``manage demo --json`` says: who can sign in."""
         self.output = output or Output(self.state.log)
         self.supervisor = Supervisor(self.output, on_change=self._save_processes)
         self._held = ExitStack()
@@ -88,7 +86,7 @@ class Stack:
     def _start(self) -> None:
         for name in self.state.end_leftovers():
             self.output.say(f"{name} was left running by an earlier start and has been ended.")
-        self.state.forget_environment()
+        self.state.forget_running()
         if self.options.reset:
             self.state.clear()
         self.environment = self._base_environment()
@@ -145,16 +143,25 @@ class Stack:
 
     def _start_application(self) -> None:
         first = self.supervisor.start(self._simulator())
-        for name, *arguments in self._preparations():
-            self.supervisor.run(self._service(name, arguments))
-        statics.note_collected(self.state.directory)
-        self.output.say("The database is ready; starting web and workers.")
+        self._prepare()
         last = self.supervisor.start(self._application_services())
-        sign_ins = self.supervisor.begin(self._sign_ins()) if self.options.demo else None
         self.supervisor.wait_ready([*first, *last])
-        if sign_ins:
-            self.demo = json.loads(self.supervisor.finish(sign_ins))
         self.supervisor.start([self._service("beat", *processes.commands("beat", self.environment))])
+
+    def _prepare(self) -> None:
+        """Migrate, load demo data and collect static files, side by side, unless nothing changed."""
+        static = stamps.static_files(self.state.directory)
+        code = stamps.code(self.state.directory, demo=self.options.demo)
+        collecting = None if static.is_current() else self.supervisor.begin(self._collect_static())
+        if "DATABASE_URL" in os.environ or not code.is_current():
+            for command in processes.commands("migrate", self.environment):
+                self.supervisor.run(self._service("migrate", command))
+            if self.options.demo:
+                self.state.save_demo(json.loads(self.supervisor.run(self._describe_demo())))
+            code.set()
+        if collecting:
+            self.supervisor.finish(collecting)
+            static.set()
 
     def _simulator(self) -> list[Service]:
         if self.environment["OPENAI_API_KEY"] != SIMULATED_KEY:
@@ -170,12 +177,6 @@ class Stack:
         (command,) = processes.commands("simulator", self.environment)
         return [self._service("simulator", command, ready_text="Simulated model provider on")]
 
-    def _preparations(self) -> list[tuple[str, ...]]:
-        steps = [("migrate", *command) for command in processes.commands("migrate", self.environment)]
-        if not statics.are_collected(self.state.directory):
-            steps.append(("static", *processes.manage("collectstatic", "--noinput", "--verbosity=0")))
-        return steps
-
     def _application_services(self) -> list[Service]:
         (web,) = processes.commands("web", self.environment)
         services = [self._service("web", web, ready=lambda: _answers(f"{self.url}/ready"))]
@@ -185,7 +186,10 @@ class Stack:
         services.append(self._worker("worker", "worker", number=1))
         return services
 
-    def _sign_ins(self) -> Service:
+    def _collect_static(self) -> Service:
+        return self._service("static", processes.manage("collectstatic", "--noinput", "--verbosity=0"))
+
+    def _describe_demo(self) -> Service:
         return self._service("demo", processes.manage("demo", "--json"), confidential=True)
 
     def _worker(self, name: str, process: str, *, number: int) -> Service:
@@ -216,7 +220,7 @@ class Stack:
     def stop(self) -> None:
         self.supervisor.stop()
         if self._holds_lock:
-            self.state.forget_environment()
+            self.state.forget_running()
         self._holds_lock = False
         self._held.close()
 

@@ -56,6 +56,10 @@ class State:
         return self.directory / "env.json"
 
     @property
+    def _demo_file(self) -> Path:
+        return self.directory / "demo.json"
+
+    @property
     def processes_file(self) -> Path:
         return self.directory / "state.json"
 
@@ -101,8 +105,16 @@ class State:
     def load_environment(self) -> dict[str, str]:
         return {name: str(value) for name, value in _parsed(_read(self._environment_file)).items()}
 
-    def forget_environment(self) -> None:
-        self._environment_file.unlink(missing_ok=True)
+    def forget_running(self) -> None:
+        for file in (self._environment_file, self.processes_file):
+            file.unlink(missing_ok=True)
+
+    def save_demo(self, demo: Mapping[str, Any]) -> None:
+        """What ``manage demo --json`` says: who can sign in."""
+        _write_privately(self._demo_file, json.dumps(dict(demo), indent=1))
+
+    def load_demo(self) -> dict[str, Any]:
+        return _parsed(_read(self._demo_file))
 
     def save_processes(self, children: Iterable[Child], *, url: str) -> None:
         """What runs now, by name; read at the next start, by ``bench`` and by tests."""

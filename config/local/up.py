@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from config import processes
+from config.local import stamps
 from config.local.failures import LocalFailure, StopRequested
 from config.local.foreground import run_in_foreground
 from config.local.output import console_output
@@ -20,6 +21,8 @@ from config.local.state import RUN_DIR, State
 STATE_DIR = RUN_DIR / "up"
 DEFAULT_PORT = 8000
 READY_MARK = "\0ready"
+CHANGES_TABLES = ("migrate", "flush", "dbshell")
+"""``manage.py`` commands after which the next start migrates again, with or without changed code."""
 STOP_TIMEOUT_S = 60.0
 OTHER_COMMAND_TIMEOUT_S = 120.0
 
@@ -31,14 +34,15 @@ def up(*, port: int, reset: bool, quiet: bool, relayed: bool = False) -> int:
     started = time.monotonic()
     try:
         stack.start()
+    except StopRequested:
+        return 1
+    try:
         stack.output.tell_person(summary(stack, seconds=time.monotonic() - started, detached=relayed))
         if relayed:
             _leave_console()
         stack.watch()
-    except StopRequested:
-        pass
-    finally:
         stack.output.say("Stopping …")
+    finally:
         stack.stop()
     stack.output.say("Stopped.")
     return 0
@@ -106,7 +110,7 @@ def detach(*, port: int, reset: bool) -> int:
 def summary(stack: Stack, *, seconds: float, detached: bool) -> str:
     lines = ["", f"Steward is ready after {seconds:.1f} s:  {stack.url}", ""]
     if stack.options.demo:
-        lines += [*_sign_ins(stack.demo), f"  Mails it would send: {stack.url}/dev/mail/", ""]
+        lines += [*_sign_ins(stack.state.load_demo()), f"  Mails it would send: {stack.url}/dev/mail/", ""]
     if stack.environment["OPENAI_API_KEY"] == SIMULATED_KEY:
         lines.append("Answers are simulated; set OPENAI_API_KEY for a real model.")
     lines.append(f"Logs: {_shown(stack.state.log)}")
@@ -148,6 +152,8 @@ def down() -> int:
 def manage(arguments: list[str]) -> int:
     """``manage.py`` on what ``up`` runs; without it PostgreSQL and Redis are started for the command."""
     state = State(STATE_DIR)
+    if any(word in "".join(arguments[:1]) for word in CHANGES_TABLES):
+        stamps.forget_code(STATE_DIR)
     deadline = time.monotonic() + OTHER_COMMAND_TIMEOUT_S
     while holder := state.holder():
         variables = state.load_environment()
