@@ -14,6 +14,7 @@ function start(form) {
   const stop = form.querySelector("[data-composer-stop]");
   const wait = form.querySelector("[data-composer-wait]");
   const key = form.dataset.draftKey;
+  const { client_id: clientId, parent } = form.elements;
   let isSending = false;
   let running = document.querySelectorAll("[data-message][data-events-url]").length;
 
@@ -40,7 +41,12 @@ function start(form) {
     refresh();
   };
 
+  // One id per text: the server answers a repeated POST with the turn it has, and a changed text is a new one.
+  // Without HTTPS there is no randomUUID; then nothing is recognised as repeated.
+  const renew = () => (clientId.value = crypto.randomUUID?.() ?? "");
+
   text.addEventListener("input", () => {
+    renew();
     draft.keep(key, text.value);
     grow();
   });
@@ -59,17 +65,22 @@ function start(form) {
     if (isSending || running || !text.value.trim()) {
       event.preventDefault();
       event.stopImmediatePropagation();
-    } else if (!form.hasAttribute("hx-post")) {
-      draft.markSent(key);
-      setSending(true);
+    } else if (parent) {
+      parent.value = lastMessage();
     }
   }, { capture: true });
 
-  form.addEventListener("htmx:beforeRequest", () => setSending(true));
+  form.addEventListener("htmx:beforeRequest", () => {
+    if (!conversation) draft.markSent(key);
+    setSending(true);
+  });
   form.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.xhr.getResponseHeader("HX-Redirect")) return; // the new conversation's page is on its way
+    draft.settleSent(false);
     if (detail.successful) {
       text.value = "";
       draft.drop(key);
+      renew();
     }
     setSending(false);
     text.focus({ preventScroll: true });
@@ -81,7 +92,14 @@ function start(form) {
   });
   // Back from the cache of the browser: nothing is being sent any more.
   window.addEventListener("pageshow", (event) => event.persisted && setSending(false));
+  renew();
   refresh();
+}
+
+/** What the reader sees last is what the next question follows. */
+function lastMessage() {
+  const [article] = [...document.querySelectorAll("[data-message]")].slice(-1);
+  return article?.id.replace("message-", "") ?? "";
 }
 
 // A new turn, or a branch after edit, regenerate and retry: show its end, keep focus in the composer.

@@ -18,7 +18,7 @@ export function keep(key, text) {
 
 export const drop = (key) => quietly(() => localStorage.removeItem(PREFIX + key));
 
-/** A new chat is a plain POST: the draft may go only when the page of the new conversation has arrived. */
+/** A new chat leads to another page: the draft may go only when the page of the new conversation has arrived. */
 export const markSent = (key) => quietly(() => sessionStorage.setItem(SENT, key));
 
 export function settleSent(isAccepted) {
