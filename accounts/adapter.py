@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts import queries, services
+from accounts.requests import LocatedRequest
 from tenants import links
 
 
@@ -18,7 +19,7 @@ class AccountAdapter(DefaultAccountAdapter):
             services.ensure_personal_workspace(email_address.user)
         return confirmed
 
-    def get_login_redirect_url(self, request: HttpRequest) -> str:
+    def get_login_redirect_url(self, request: LocatedRequest) -> str:
         workspace = queries.get_home_workspace(request.user.pk)
         return links.workspace_url(workspace, "dashboard") if workspace else reverse("home")
 

@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 from accounts import queries, serializers, services
 from accounts.models import ApiKey
 from accounts.permissions import Permission
+from accounts.requests import member_of
 
 
 class ApiKeyList(generics.ListAPIView):
@@ -19,7 +20,7 @@ class ApiKeyList(generics.ListAPIView):
     required_permissions = {"GET": Permission.KEYS_MANAGE, "POST": Permission.KEYS_MANAGE}
 
     def get_queryset(self) -> QuerySet[ApiKey]:
-        return queries.list_api_keys(self.request._request.member)
+        return queries.list_api_keys(member_of(self.request))
 
     @extend_schema(
         request=serializers.ApiKeyCreateSerializer, responses={201: serializers.ApiKeyCreatedSerializer}
@@ -28,7 +29,7 @@ class ApiKeyList(generics.ListAPIView):
         """Makes a key. Its text is in this answer and nowhere else."""
         form = serializers.ApiKeyCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        key, text = services.create_api_key(member=request._request.member, **form.validated_data)
+        key, text = services.create_api_key(member=member_of(request), **form.validated_data)
         body = {**serializers.ApiKeySerializer(key).data, "key": text}
         return Response(body, status=status.HTTP_201_CREATED)
 
@@ -39,5 +40,5 @@ class ApiKeyDetail(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, key_id: UUID) -> Response:
         """Revokes a key; streams that it opened end within a second."""
-        services.revoke_api_key(member=request._request.member, key_id=key_id)
+        services.revoke_api_key(member=member_of(request), key_id=key_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

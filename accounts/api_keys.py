@@ -55,5 +55,5 @@ def hash_of(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def matches(text: str, key_hash: bytes) -> bool:
+def matches(text: str, key_hash: bytes | memoryview) -> bool:
     return hmac.compare_digest(hash_of(text), bytes(key_hash))

@@ -1,6 +1,6 @@
 """DRF's view of what the middleware found. It decides nothing by itself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import permissions as drf_permissions
@@ -8,6 +8,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from accounts import permissions
+from accounts.requests import LocatedRequest
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 class MemberAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Raises PermissionDenied when a session request carries no CSRF token."""
-        member = request._request.member
+        found = cast(LocatedRequest, request._request)
+        member = found.member
         if member is None:
             return None
         if member.api_key_id is None:
             SessionAuthentication().enforce_csrf(request)
-        return request._request.user, request._request.api_key
+        return found.user, found.api_key
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -32,7 +34,7 @@ class MemberPermission(drf_permissions.BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         table: dict[str, permissions.Permission] = view.required_permissions  # type: ignore[attr-defined]
-        permissions.check(request._request.member, table[request.method or ""])
+        permissions.check(cast(LocatedRequest, request._request).member, table[request.method or ""])
         return True
 
 
@@ -43,5 +45,10 @@ class MemberScheme(OpenApiAuthenticationExtension):
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         return [
             {"type": "http", "scheme": "bearer", "bearerFormat": "stw_…"},
-            {"type": "apiKey", "in": "cookie", "name": "session", "description": "with the header X-Workspace"},
+            {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": "session",
+                "description": "with the header X-Workspace",
+            },
         ]

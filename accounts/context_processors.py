@@ -1,18 +1,18 @@
-from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts import queries
+from accounts.requests import MemberRequest
 from tenants import links
 
 
-def navigation(request: HttpRequest) -> dict[str, object]:
+def navigation(request: MemberRequest) -> dict[str, object]:
     """The workspaces a person can switch to, on workspace pages. One query, when a page shows them."""
     if getattr(request, "workspace", None) is None or getattr(request, "member", None) is None:
         return {}
     return {"nav_workspaces": SimpleLazyObject(lambda: _workspaces(request))}
 
 
-def _workspaces(request: HttpRequest) -> list[dict[str, object]]:
+def _workspaces(request: MemberRequest) -> list[dict[str, object]]:
     return [
         {
             "name": row.name,

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 
 from accounts import permissions, queries, services
+from accounts.requests import LocatedRequest
 from config import errors
 from tenants.scope import WorkspaceNotFound, WorkspaceRef, WorkspaceSuspended, enter, get_ref
 
@@ -21,10 +22,10 @@ BEARER = "Bearer "
 
 
 class MemberMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[LocatedRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: LocatedRequest) -> HttpResponse:
         request.member = None
         request.api_key = None
         try:
@@ -42,7 +43,7 @@ class MemberMiddleware:
             return self.get_response(request)
 
     def process_view(
-        self, request: HttpRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
+        self, request: LocatedRequest, view: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         if not request.names_workspace:
             return None
@@ -57,7 +58,7 @@ class MemberMiddleware:
         return None
 
 
-def _identify_session(request: HttpRequest, workspace: WorkspaceRef | None) -> None:
+def _identify_session(request: LocatedRequest, workspace: WorkspaceRef | None) -> None:
     """Raises WorkspaceNotFound (also for somebody else's workspace) or WorkspaceSuspended."""
     if workspace is None:
         raise WorkspaceNotFound()
@@ -71,7 +72,7 @@ def _identify_session(request: HttpRequest, workspace: WorkspaceRef | None) -> N
     request.workspace, request.member = workspace, member
 
 
-def _identify_api(request: HttpRequest) -> None:
+def _identify_api(request: LocatedRequest) -> None:
     """A key names its workspace; a session names it by `X-Workspace` (slug or id). Neither: nobody, for open routes."""
     header = request.headers.get("Authorization", "")
     if header.startswith(BEARER):
@@ -82,7 +83,7 @@ def _identify_api(request: HttpRequest) -> None:
         _identify_session(request, _by_name(named))
 
 
-def _identify_key(request: HttpRequest, text: str) -> None:
+def _identify_key(request: LocatedRequest, text: str) -> None:
     now = timezone.now()
     member, workspace, key = queries.get_key_owner(text, now=now)
     if not workspace.is_active:

@@ -82,7 +82,8 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["workspace", "user"], name="membership_once"),
             models.CheckConstraint(
-                condition=models.Q(role__in=["owner", "admin", "member", "viewer"]), name="membership_role_known"
+                condition=models.Q(role__in=["owner", "admin", "member", "viewer"]),
+                name="membership_role_known",
             ),
         ]
 

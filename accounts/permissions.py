@@ -23,7 +23,9 @@ class Permission(StrEnum):
     WORKSPACE_MANAGE = "workspace:manage"
 
 
-MEMBER_PERMISSIONS = frozenset({Permission.VIEW, Permission.CHAT, Permission.ASSISTANTS_MANAGE, Permission.KEYS_MANAGE})
+MEMBER_PERMISSIONS = frozenset(
+    {Permission.VIEW, Permission.CHAT, Permission.ASSISTANTS_MANAGE, Permission.KEYS_MANAGE}
+)
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.MEMBER: MEMBER_PERMISSIONS,

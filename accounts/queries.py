@@ -13,7 +13,6 @@ from tenants.models import Workspace
 from tenants.scope import REF_FIELDS, WorkspaceRef
 
 
-
 class InvalidApiKey(errors.DomainError):
     code = "invalid_api_key"
     status = 401
@@ -71,13 +70,19 @@ def ref_of(workspace: Workspace) -> WorkspaceRef:
 
 
 def list_workspaces(user_id: UUID) -> list[WorkspaceRef]:
-    rows = Workspace.objects.filter(memberships__user_id=user_id).order_by("is_personal", "name").values(*REF_FIELDS)
+    rows = (
+        Workspace.objects.filter(memberships__user_id=user_id)
+        .order_by("is_personal", "name")
+        .values(*REF_FIELDS)
+    )
     return [WorkspaceRef(**row) for row in rows]
 
 
 def get_home_workspace(user_id: UUID) -> WorkspaceRef | None:
     """Where a person lands after signing in: the workspace they joined last, the personal one otherwise."""
-    rows = Workspace.objects.filter(memberships__user_id=user_id).order_by("is_personal", "-memberships__created_at")
+    rows = Workspace.objects.filter(memberships__user_id=user_id).order_by(
+        "is_personal", "-memberships__created_at"
+    )
     row = rows.values(*REF_FIELDS).first()
     return WorkspaceRef(**row) if row else None
 

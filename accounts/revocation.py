@@ -69,7 +69,9 @@ def list_revoked(principals: Iterable[Principal]) -> set[Principal]:
     live_keys = {key_id for key_id, expires_at in keys if expires_at is None or expires_at > now}
     session_keys = {p.session_key for p in asked if p.session_key}
     sessions = set(
-        Session.objects.filter(session_key__in=session_keys, expire_date__gt=now).values_list("session_key", flat=True)
+        Session.objects.filter(session_key__in=session_keys, expire_date__gt=now).values_list(
+            "session_key", flat=True
+        )
     )
     return {
         p

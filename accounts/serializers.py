@@ -14,7 +14,8 @@ class ApiKeySerializer(serializers.ModelSerializer):
 class ApiKeyCreateSerializer(serializers.Serializer):
     name = serializers.CharField(max_length=80)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField(choices=[permission.value for permission in Permission]), allow_empty=False
+        child=serializers.ChoiceField(choices=[permission.value for permission in Permission]),
+        allow_empty=False,
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 

@@ -37,7 +37,9 @@ def create_workspace(*, owner: User, name: str, slug: str, is_personal: bool = F
     """A workspace with its schema and its owner, all or nothing. Raises tenants' SlugRefused."""
     with transaction.atomic():
         actor = person_actor(owner)
-        workspace = tenants_services.create_workspace(name=name, slug=slug, actor=actor, is_personal=is_personal)
+        workspace = tenants_services.create_workspace(
+            name=name, slug=slug, actor=actor, is_personal=is_personal
+        )
         add_member(workspace_id=workspace.id, user=owner, role=Membership.Role.OWNER, actor=actor)
     return workspace
 
@@ -50,7 +52,9 @@ def ensure_personal_workspace(user: User) -> Workspace:
         if existing is not None:
             return existing
         slug = tenants_services.free_slug(user.email.split("@", 1)[0])
-        return create_workspace(owner=user, name=f"{user.name.title()}’s workspace", slug=slug, is_personal=True)
+        return create_workspace(
+            owner=user, name=f"{user.name.title()}’s workspace", slug=slug, is_personal=True
+        )
 
 
 def add_member(*, workspace_id: UUID, user: User, role: str, actor: audit.Actor) -> Membership:
@@ -72,7 +76,9 @@ def remove_member(*, membership_id: UUID, workspace_id: UUID, actor: audit.Actor
     with transaction.atomic():
         membership = Membership.objects.select_for_update().get(id=membership_id, workspace_id=workspace_id)
         user_id = membership.user_id
-        audit.record("member.removed", actor=actor, workspace_id=workspace_id, target=("membership", membership_id))
+        audit.record(
+            "member.removed", actor=actor, workspace_id=workspace_id, target=("membership", membership_id)
+        )
         membership.delete()
         revocation.announce_on_commit("membership", str(membership_id))
         transaction.on_commit(lambda: ports.membership_ended(workspace_id=workspace_id, user_id=user_id))
@@ -118,7 +124,10 @@ def revoke_api_key(*, member: Member, key_id: UUID) -> None:
         if not changed:
             raise errors.NotFound()
         audit.record(
-            "api_key.revoked", actor=member.actor, workspace_id=member.workspace_id, target=("api_key", key_id)
+            "api_key.revoked",
+            actor=member.actor,
+            workspace_id=member.workspace_id,
+            target=("api_key", key_id),
         )
         revocation.announce_on_commit("api_key", str(key_id))
 

@@ -5,10 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from accounts import queries
+from accounts.requests import LocatedRequest
 from tenants import links
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: LocatedRequest) -> HttpResponse:
     """The landing page; who is signed in goes to their workspace."""
     if request.user.is_authenticated:
         workspace = queries.get_home_workspace(request.user.pk)
@@ -18,7 +19,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def me(request: HttpRequest) -> HttpResponse:
+def me(request: LocatedRequest) -> HttpResponse:
     return render(request, "accounts/me.html", {"workspaces": queries.list_workspaces(request.user.pk)})
 
 

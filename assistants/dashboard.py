@@ -1,11 +1,12 @@
 """The workspace's first page."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.permissions import Permission, requires
+from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries
 from assistants.links import page_url
@@ -16,7 +17,7 @@ RECENT = 6
 
 @requires(Permission.VIEW)
 @require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
+def dashboard(request: MemberRequest) -> HttpResponse:
     conversations = queries.list_recent(request.member, limit=RECENT)
     assistants = list(builder_queries.list_assistants())
     return render(
@@ -47,7 +48,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
                 for row in assistants
             ],
             "onboarding": [
-                {"label": "Ask a first question", "is_done": bool(conversations), "url": page_url(request, "chat")},
+                {
+                    "label": "Ask a first question",
+                    "is_done": bool(conversations),
+                    "url": page_url(request, "chat"),
+                },
                 {
                     "label": "Make an assistant of your own",
                     "is_done": len(assistants) > 1,
@@ -58,11 +63,15 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _stats(request: HttpRequest) -> list[dict[str, str]]:
+def _stats(request: MemberRequest) -> list[dict[str, str]]:
     totals = usage_queries.month_totals(workspace_id=request.workspace.id, zone=request.workspace.timezone)
     since = timezone.localdate().strftime("%B")
     return [
         {"label": "Answers", "value": f"{totals.messages:,}", "hint": f"in {since}"},
         {"label": "Tokens", "value": f"{totals.tokens:,}", "hint": f"in {since}, read and written"},
-        {"label": "Cost", "value": presenters.cost(totals.cost_micro), "hint": f"in {since}, whole workspace"},
+        {
+            "label": "Cost",
+            "value": presenters.cost(totals.cost_micro),
+            "hint": f"in {since}, whole workspace",
+        },
     ]

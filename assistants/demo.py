@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -13,6 +14,7 @@ from accounts import api_keys, queries
 from accounts import services as accounts_services
 from accounts.models import ApiKey, Membership, User
 from accounts.permissions import Permission
+from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
 from assistants.models import Assistant
@@ -76,7 +78,8 @@ TALKS = [
     (
         "Summarise what a budget hold is, for my team",
         "Before a model is called, the amount it may cost is **held**. Then:\n\n"
-        "1. the call runs, capped at what was held;\n2. what it really used is settled;\n3. the rest returns at once.\n\n"
+        "1. the call runs, capped at what was held;\n2. what it really used is settled;\n"
+        "3. the rest returns at once.\n\n"
         "So two calls can never spend the same money.",
     ),
 ]
@@ -137,12 +140,15 @@ def _fill(workspace: Workspace, user: User) -> None:
         if Assistant.objects.count() == 1:
             for fields in ASSISTANTS:
                 builder_services.create_assistant(
-                    member=member, model=settings.CHAT_MODELS[0], temperature=Assistant().temperature,  # type: ignore[arg-type]
-                    max_output_tokens=2048, **fields,
-                )  # fmt: skip
-        assistant = Assistant.objects.order_by("created_at").first()
+                    member=member,
+                    model=settings.CHAT_MODELS[0],
+                    temperature=Decimal("0.7"),
+                    max_output_tokens=2048,
+                    **fields,
+                )
+        assistant = builder_queries.get_default_assistant()
         for question, answer in TALKS:
-            turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)  # type: ignore[arg-type]
+            turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)
             claim = holds.claim(turn.run.id) if turn.run else None
             if claim is not None:
                 outcome = Outcome(text=answer, finish_reason="stop")

@@ -83,7 +83,9 @@ class Message(models.Model):
         indexes = [models.Index(fields=["conversation", "created_at"], name="message_conversation_order")]
         constraints = [
             models.UniqueConstraint(
-                fields=["conversation", "client_id"], condition=Q(client_id__isnull=False), name="message_sent_once"
+                fields=["conversation", "client_id"],
+                condition=Q(client_id__isnull=False),
+                name="message_sent_once",
             ),
             models.CheckConstraint(condition=Q(role__in=["user", "assistant"]), name="message_role_known"),
         ]

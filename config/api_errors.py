@@ -21,7 +21,9 @@ def exception_handler(raised: Exception, context: dict[str, Any]) -> Response | 
     wait = error.data.get("retry_after_s")
     if wait is not None:
         headers["Retry-After"] = str(wait)
-    return Response(errors.problem(error), status=error.status, headers=headers, content_type=errors.PROBLEM_TYPE)
+    return Response(
+        errors.problem(error), status=error.status, headers=headers, content_type=errors.PROBLEM_TYPE
+    )
 
 
 def as_domain_error(raised: Exception) -> errors.DomainError | None:

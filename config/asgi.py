@@ -16,9 +16,10 @@ from typing import Any
 import django
 from django.core import signals
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
@@ -47,7 +48,7 @@ class Application(ASGIHandler):
         self._sync = SyncHandler()
         self._pool = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="request")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
             return
@@ -68,12 +69,14 @@ class Application(ASGIHandler):
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._pool, context.run, function, *args)
 
-    def _respond(self, scope: Scope, body: Any) -> HttpResponse:
+    def _respond(self, scope: Scope, body: Any) -> Any:
         """The whole sync part, ending with the release of the database connection."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=self.__class__, scope=scope)
         request, error_response = self.create_request(scope, body)
-        response: HttpResponse = error_response if request is None else self._sync.get_response(request)
+        if request is None:
+            return error_response
+        response: Any = self._sync.get_response(request)
         if isinstance(response, streaming.Deferred):
             _refuse_unlisted(request)
             response.close()
@@ -90,11 +93,11 @@ class Application(ASGIHandler):
         response.cookies.update(deferred.cookies)
         if isinstance(response, StreamingHttpResponse):
             await _send_stream(response, send)
-        else:
+        elif isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
             await _send_whole(response, send)
 
-    async def _send_plain(self, response: HttpResponse, send: Send) -> None:
+    async def _send_plain(self, response: Any, send: Send) -> None:
         if not response.streaming:
             await _send_whole(response, send)
             return
@@ -114,10 +117,11 @@ def _refuse_unlisted(request: HttpRequest) -> None:
         raise RuntimeError("a view outside config.streaming.ROUTES returned Deferred")
 
 
-def _start(response: HttpResponse) -> dict[str, Any]:
+def _start(response: HttpResponseBase) -> dict[str, Any]:
     headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in response.items()]
     headers += [
-        (b"Set-Cookie", cookie.output(header="").encode("ascii").strip()) for cookie in response.cookies.values()
+        (b"Set-Cookie", cookie.output(header="").encode("ascii").strip())
+        for cookie in response.cookies.values()
     ]
     return {"type": "http.response.start", "status": response.status_code, "headers": headers}
 

@@ -31,9 +31,14 @@ app.conf.update(
         "health_check_interval": 10,
     },
     beat_schedule={
-        "sweep-leases": {"task": "usage.tasks.sweep_leases", "schedule": SWEEP_SECONDS, "options": {"expires": 10}},
+        "sweep-leases": {
+            "task": "usage.tasks.sweep_leases",
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": 10},
+        },
     },
 )
 app.autodiscover_tasks(
-    ["usage.tasks", "assistants.runs.tasks"], related_name=None  # type: ignore[arg-type]
+    ["usage.tasks", "assistants.runs.tasks"],
+    related_name=None,  # type: ignore[arg-type]
 )

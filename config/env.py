@@ -14,7 +14,9 @@ def text(name: str, default: str | None = None) -> str:
     value = os.environ.get(name)
     if value is None or value == "":
         if default is None:
-            raise ImproperlyConfigured(f"{name} is not set. Set it in the environment (see README, Configure).")
+            raise ImproperlyConfigured(
+                f"{name} is not set. Set it in the environment (see README, Configure)."
+            )
         return default
     return value
 
@@ -66,7 +68,9 @@ def database(name: str = "DATABASE_URL") -> dict[str, str]:
     value = text(name)
     parts = urlsplit(value)
     if parts.scheme not in ("postgres", "postgresql"):
-        raise ImproperlyConfigured(f"{name} must start with postgres:// (found {parts.scheme or 'no scheme'}).")
+        raise ImproperlyConfigured(
+            f"{name} must start with postgres:// (found {parts.scheme or 'no scheme'})."
+        )
     options = dict(parse_qsl(parts.query))
     database_name = unquote(parts.path.lstrip("/"))
     if not database_name:

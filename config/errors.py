@@ -25,7 +25,12 @@ TITLES = {
     500: "Something went wrong on our side",
     503: "Not available for a moment",
 }
-OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+OPENAI_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
 
 
 class DomainError(Exception):

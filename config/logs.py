@@ -1,9 +1,9 @@
 """Structured logs: each record carries the request, workspace and run it belongs to."""
 
 import logging
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from collections.abc import Iterator
 from typing import Any
 
 CONTEXT_FIELDS = ("request_id", "workspace_id", "run_id")
@@ -34,8 +34,10 @@ class ContextFilter(logging.Filter):
 
 
 def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
-    """The LOGGING dictionary. Prompts, keys and payloads are never logged: messages are constant, ids travel as extras."""
-    text_format = "%(levelname)s %(name)s %(message)s request=%(request_id)s workspace=%(workspace_id)s run=%(run_id)s"
+    """The LOGGING dictionary. Prompts, keys and payloads are never logged; messages are constant, ids are extras."""
+    text_format = (
+        "%(levelname)s %(name)s %(message)s request=%(request_id)s workspace=%(workspace_id)s run=%(run_id)s"
+    )
     return {
         "version": 1,
         "disable_existing_loggers": False,

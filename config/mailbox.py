@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-
 LINK = re.compile(r"https?://[^\s<>\"]+")
 NAME = re.compile(r"[\w.-]+")
 

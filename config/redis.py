@@ -19,7 +19,11 @@ def client() -> redis.Redis:
 def async_client(*, max_connections: int = 16) -> redis.asyncio.Redis:
     """A client for the running loop; the caller keeps it and closes it."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
-        settings.REDIS_URL, max_connections=max_connections, timeout=5, socket_timeout=5, socket_connect_timeout=2
+        settings.REDIS_URL,
+        max_connections=max_connections,
+        timeout=5,
+        socket_timeout=5,
+        socket_connect_timeout=2,
     )
     return redis.asyncio.Redis(connection_pool=pool)
 

@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,7 +28,7 @@ ROUTES = frozenset(
     }
 )
 
-Finish = Callable[[], Awaitable[HttpResponse]]
+Finish = Callable[[], Awaitable[HttpResponseBase]]
 
 
 class Deferred(HttpResponse):

@@ -1,5 +1,6 @@
 """Refuses settings under which rows of one workspace could be served to another."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ def cache_is_per_workspace(**_: Any) -> list[CheckMessage]:
 
 
 @register(Tags.database)
-def session_state_survives(databases: list[str] | None = None, **_: Any) -> list[CheckMessage]:
+def session_state_survives(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """A transaction-mode pooler hands each statement to any backend and so loses `search_path`.
 
     Sets a marker on the session and reads it back with other statements between; a lost marker is unsafe.

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db import connection
+from tenants.connection import connection
 
 
 def cache_key(key: str, key_prefix: str, version: int) -> str:

@@ -27,20 +27,17 @@ def locate_workspace(get_response: Handler) -> Handler:
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        request.workspace = None
-        request.names_workspace = False
         host = PORT.sub("", request.META.get("HTTP_HOST", "").lower())
         try:
             if host in settings.MAIN_HOSTS:
                 match = WORKSPACE_PATH.match(request.path_info)
-                request.names_workspace = match is not None
-                request.workspace = _from_slug(match.group(1)) if match else None
+                located = (_from_slug(match.group(1)) if match else None, match is not None)
             else:
-                request.workspace = _from_host(host)
-                request.names_workspace = True
+                located = (_from_host(host), True)
                 request.urlconf = "config.domain_urls"
         except errors.DomainError as error:
             return errors.render(request, error)
+        request.workspace, request.names_workspace = located  # type: ignore[attr-defined]  # accounts.requests
         return get_response(request)
 
     return middleware
@@ -56,7 +53,9 @@ def _from_slug(slug: str) -> WorkspaceRef | None:
 
 def _from_host(host: str) -> WorkspaceRef:
     # SECURITY: an unverified domain is nobody's; serving it would let anyone claim a name they do not own.
-    workspace_id = Domain.objects.filter(domain=host, verified_at__isnull=False).values_list("tenant_id").first()
+    workspace_id = (
+        Domain.objects.filter(domain=host, verified_at__isnull=False).values_list("tenant_id").first()
+    )
     if workspace_id is None:
         raise UnknownHost()
     try:

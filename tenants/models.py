@@ -6,11 +6,12 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django_tenants.models import DomainMixin, TenantMixin
 
-RESERVED_SLUGS = frozenset(
-    "accounts admin api app assets auth billing chat dev docs embed health help legal login logout mail me media "
-    "metrics new null pricing public ready root settings signup static status steward styleguide support system "
-    "test undefined v1 w webhooks www".split()
-)
+RESERVED_SLUG_WORDS = """
+accounts admin api app assets auth billing chat dev docs embed health help legal login logout mail
+me media metrics new null pricing public ready root settings signup static status steward styleguide
+support system test undefined v1 w webhooks www
+"""
+RESERVED_SLUGS = frozenset(RESERVED_SLUG_WORDS.split())
 SLUG = RegexValidator(
     r"\A[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]\Z",
     "Use 3 to 40 lower-case letters, digits and hyphens; begin and end with a letter or digit.",

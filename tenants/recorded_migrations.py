@@ -9,11 +9,12 @@ from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django_tenants.signals import schema_pre_migration
 from django_tenants.utils import get_public_schema_name
 from psycopg import sql
+
+from tenants.connection import connection
 
 
 def connect() -> None:
@@ -27,7 +28,9 @@ def record_shared(sender: object, *, schema_name: str, **_: Any) -> None:
     connection.set_schema(schema_name, include_public=False)
     try:
         MigrationRecorder(connection).ensure_schema()
-        tenant_labels = [config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS]
+        tenant_labels = [
+            config.label for config in apps.get_app_configs() if config.name in settings.TENANT_APPS
+        ]
         target = sql.Identifier(schema_name, "django_migrations")
         source = sql.Identifier(get_public_schema_name(), "django_migrations")
         statement = sql.SQL(

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection
-
 from config import errors, logs
+from tenants.connection import connection
 from tenants.models import Workspace
 
 

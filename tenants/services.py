@@ -55,7 +55,11 @@ def create_workspace(
         except IntegrityError as error:
             raise SlugRefused("That address is taken. Please choose another.", code="slug_taken") from error
         audit.record(
-            "workspace.created", actor=actor, workspace_id=workspace.id, target=("workspace", workspace.id), slug=slug
+            "workspace.created",
+            actor=actor,
+            workspace_id=workspace.id,
+            target=("workspace", workspace.id),
+            slug=slug,
         )
         with enter(get_ref(id=workspace.id)):
             ports.workspace_created(workspace_id=workspace.id)

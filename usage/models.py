@@ -42,9 +42,12 @@ class Hold(models.Model):
             models.Index(fields=["workspace_id", "-created_at"], name="hold_workspace_recent"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=["held", "settled", "released"]), name="hold_state_known"),
             models.CheckConstraint(
-                condition=Q(state="held", resolved_at=None) | (~Q(state="held") & Q(resolved_at__isnull=False)),
+                condition=Q(state__in=["held", "settled", "released"]), name="hold_state_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="held", resolved_at=None)
+                | (~Q(state="held") & Q(resolved_at__isnull=False)),
                 name="hold_resolved_iff_not_held",
             ),
         ]
@@ -93,7 +96,9 @@ class LedgerEntry(models.Model):
         verbose_name_plural = "ledger entries"
         constraints = [
             models.UniqueConstraint(
-                fields=["hold_id"], condition=Q(kind="settlement", account="workspace"), name="ledger_one_settlement"
+                fields=["hold_id"],
+                condition=Q(kind="settlement", account="workspace"),
+                name="ledger_one_settlement",
             ),
         ]
         indexes = [
@@ -149,7 +154,9 @@ class Stop(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["scope", "target"], condition=Q(lifted_at=None), name="stop_once"),
+            models.UniqueConstraint(
+                fields=["scope", "target"], condition=Q(lifted_at=None), name="stop_once"
+            ),
             models.CheckConstraint(
                 condition=Q(scope="platform", target="") | (~Q(scope="platform") & ~Q(target="")),
                 name="stop_has_target",

@@ -36,7 +36,10 @@ def set_stop(*, scope: Stop.Scope, target: str, reason: str, actor: audit.Actor)
     """Effective for new runs at once, for running ones within a second. Setting it twice keeps the first."""
     with transaction.atomic():
         stop, created = Stop.objects.get_or_create(
-            scope=scope, target=target, lifted_at=None, defaults={"reason": reason, "created_by_ref": actor.ref}
+            scope=scope,
+            target=target,
+            lifted_at=None,
+            defaults={"reason": reason, "created_by_ref": actor.ref},
         )
         if created:
             _record("stop.set", stop, actor)
@@ -56,7 +59,12 @@ def lift_stop(*, stop_id: int, actor: audit.Actor) -> None:
 def _record(action: str, stop: Stop, actor: audit.Actor) -> None:
     workspace_id = UUID(stop.target) if stop.scope == Stop.Scope.WORKSPACE else None
     audit.record(
-        action, actor=actor, workspace_id=workspace_id, target=("stop", stop.id), scope=stop.scope, reason=stop.reason
+        action,
+        actor=actor,
+        workspace_id=workspace_id,
+        target=("stop", stop.id),
+        scope=stop.scope,
+        reason=stop.reason,
     )
 
 

@@ -29,7 +29,13 @@ def create_first_assistant(*, workspace_id: UUID) -> None:
 
 
 def create_assistant(
-    *, member: Member, name: str, instructions: str, model: str, temperature: Decimal, max_output_tokens: int,
+    *,
+    member: Member,
+    name: str,
+    instructions: str,
+    model: str,
+    temperature: Decimal,
+    max_output_tokens: int,
     description: str = "",
 ) -> Assistant:
     with transaction.atomic():

@@ -1,11 +1,12 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.permissions import Permission, requires
+from accounts.requests import MemberRequest
 from assistants.builder import queries, services
 from assistants.builder.forms import AssistantForm
 from assistants.links import page_url
@@ -15,7 +16,7 @@ TEMPLATE = "assistants/assistant_form.html"
 
 @requires(Permission.VIEW)
 @require_safe
-def assistant_list(request: HttpRequest) -> HttpResponse:
+def assistant_list(request: MemberRequest) -> HttpResponse:
     rows = [
         {
             "id": row.id,
@@ -32,7 +33,7 @@ def assistant_list(request: HttpRequest) -> HttpResponse:
 
 @requires(Permission.ASSISTANTS_MANAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def assistant_create(request: HttpRequest) -> HttpResponse:
+def assistant_create(request: MemberRequest) -> HttpResponse:
     form = AssistantForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         assistant = services.create_assistant(member=request.member, **form.cleaned_data)
@@ -43,11 +44,11 @@ def assistant_create(request: HttpRequest) -> HttpResponse:
 
 @requires(Permission.ASSISTANTS_MANAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
-def assistant_edit(request: HttpRequest, assistant_id: UUID) -> HttpResponse:
+def assistant_edit(request: MemberRequest, assistant_id: UUID) -> HttpResponse:
     assistant = queries.access_assistant(assistant_id)
     if request.method != "POST":
         return render(request, TEMPLATE, {"form": AssistantForm(instance=assistant), "assistant": assistant})
-    # A second row for the form: validation writes into the form's instance, and the service compares with the stored one.
+    # A second row for the form: validation writes into the form's instance; the service compares with the stored one.
     form = AssistantForm(request.POST, instance=queries.access_assistant(assistant_id))
     if not form.is_valid():
         return render(request, TEMPLATE, {"form": form, "assistant": assistant}, status=422)

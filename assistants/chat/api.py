@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import Permission
+from accounts.requests import member_of
 from assistants.builder import queries as builder_queries
 from assistants.chat import queries, serializers, services
 from assistants.models import Assistant, Conversation
@@ -49,18 +50,25 @@ class ConversationList(generics.ListAPIView):
     required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT}
 
     def get_queryset(self) -> QuerySet[Conversation]:
-        return queries.list_conversations(self.request._request.member)
+        return queries.list_conversations(member_of(self.request))
 
-    @extend_schema(request=serializers.ConversationCreateSerializer, responses={201: serializers.TurnSerializer})
+    @extend_schema(
+        request=serializers.ConversationCreateSerializer, responses={201: serializers.TurnSerializer}
+    )
     def post(self, request: Request) -> Response:
         """Starts a conversation with its first question; the answer streams from `events_url`."""
         form = serializers.ConversationCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
         chosen = data["assistant"]
-        assistant = builder_queries.access_assistant(chosen) if chosen else builder_queries.get_default_assistant()
+        assistant = (
+            builder_queries.access_assistant(chosen) if chosen else builder_queries.get_default_assistant()
+        )
         turn = services.start_conversation(
-            member=request._request.member, assistant=assistant, text=data["text"], client_id=data["client_id"]
+            member=member_of(request),
+            assistant=assistant,
+            text=data["text"],
+            client_id=data["client_id"],
         )
         return Response(_turn_body(turn), status=status.HTTP_201_CREATED)
 
@@ -70,8 +78,8 @@ class MessageList(APIView):
 
     @extend_schema(request=serializers.MessageCreateSerializer, responses={201: serializers.TurnSerializer})
     def post(self, request: Request, conversation_id: UUID) -> Response:
-        """Asks in a conversation. `parent`: the answer to reply to; without it, the branch looked at last."""
-        member = request._request.member
+        """Asks in a conversation. `parent_id`: the answer to reply to; without it, the branch looked at last."""
+        member = member_of(request)
         conversation = queries.access_conversation(member, conversation_id)
         form = serializers.MessageCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
@@ -80,7 +88,7 @@ class MessageList(APIView):
             member=member,
             conversation=conversation,
             text=data["text"],
-            parent_id=data["parent"] or conversation.current_leaf_id,
+            parent_id=data["parent_id"] or conversation.current_leaf_id,
             client_id=data["client_id"],
         )
         return Response(_turn_body(turn), status=status.HTTP_201_CREATED)
@@ -91,7 +99,7 @@ class RunDetail(APIView):
 
     @extend_schema(responses=serializers.RunSerializer)
     def get(self, request: Request, run_id: UUID) -> Response:
-        return Response(serializers.RunSerializer(queries.access_run(request._request.member, run_id)).data)
+        return Response(serializers.RunSerializer(queries.access_run(member_of(request), run_id)).data)
 
 
 class RunStop(APIView):
@@ -100,7 +108,7 @@ class RunStop(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, run_id: UUID) -> Response:
         """Ends a run; what was said stays."""
-        member = request._request.member
+        member = member_of(request)
         runs.stop_run(workspace_id=member.workspace_id, run=queries.access_run(member, run_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -109,10 +117,14 @@ class RunEvents(APIView):
     required_permissions = {"GET": Permission.VIEW}
 
     @extend_schema(
-        responses={(200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, "Events status, delta, snapshot, done")}
+        responses={
+            (200, "text/event-stream"): OpenApiResponse(
+                OpenApiTypes.STR, "Events status, delta, snapshot, done"
+            )
+        }
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """Server-sent events of a run; resume with `Last-Event-ID`."""
-        member = request._request.member
+        member = member_of(request)
         run = queries.access_run(member, run_id)
         return responder.stream_run(request._request, member=member, run=run)  # type: ignore[return-value]

@@ -1,12 +1,12 @@
 from django.conf import settings
-from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.links import page_url
 
 
-def navigation(request: HttpRequest) -> dict[str, object]:
+def navigation(request: MemberRequest) -> dict[str, object]:
     """The recent conversations of the sidebar (one query, when a page shows them) and the provider's own notice."""
     notice = settings.PROVIDER_NOTICE
     context: dict[str, object] = {"provider_notice": notice, "provider_is_simulated": bool(notice)}
@@ -15,7 +15,7 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     return context
 
 
-def _conversations(request: HttpRequest) -> list[dict[str, object]]:
+def _conversations(request: MemberRequest) -> list[dict[str, object]]:
     rows = []
     for row in queries.list_recent(request.member):
         url = page_url(request, "conversation", conversation_id=row.id)

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
-
+from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
 from assistants.links import page_url
@@ -51,13 +50,13 @@ class MessageView:
     usage: dict[str, Any] = field(default_factory=dict)
 
 
-def transcript(request: HttpRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
+def transcript(request: MemberRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
     """The shown branch. Three queries whatever its length."""
     places = Tree(queries.list_nodes(conversation)).branch(leaf_id)
     return _present(request, conversation, places)
 
 
-def turn(request: HttpRequest, conversation: Conversation, message_ids: list[UUID]) -> list[MessageView]:
+def turn(request: MemberRequest, conversation: Conversation, message_ids: list[UUID]) -> list[MessageView]:
     """Some messages of a conversation, for a fragment."""
     tree = Tree(queries.list_nodes(conversation))
     places = []
@@ -68,7 +67,7 @@ def turn(request: HttpRequest, conversation: Conversation, message_ids: list[UUI
     return _present(request, conversation, places)
 
 
-def _present(request: HttpRequest, conversation: Conversation, places: list[Place]) -> list[MessageView]:
+def _present(request: MemberRequest, conversation: Conversation, places: list[Place]) -> list[MessageView]:
     ids = [place.message.id for place in places]
     texts = queries.texts_of(ids)
     runs = queries.latest_runs(ids)
@@ -84,7 +83,7 @@ def _present(request: HttpRequest, conversation: Conversation, places: list[Plac
     return views
 
 
-def _base(request: HttpRequest, conversation: Conversation, place: Place, text: str) -> MessageView:
+def _base(request: MemberRequest, conversation: Conversation, place: Place, text: str) -> MessageView:
     message = place.message
     where = {"conversation_id": conversation.id, "message_id": message.id}
     return MessageView(
@@ -100,7 +99,7 @@ def _base(request: HttpRequest, conversation: Conversation, place: Place, text: 
     )
 
 
-def _siblings(request: HttpRequest, conversation: Conversation, place: Place) -> Siblings | None:
+def _siblings(request: MemberRequest, conversation: Conversation, place: Place) -> Siblings | None:
     if len(place.siblings) < 2:
         return None
     base = page_url(request, "conversation", conversation_id=conversation.id)
@@ -112,7 +111,7 @@ def _siblings(request: HttpRequest, conversation: Conversation, place: Place) ->
 
 
 def _add_run(
-    request: HttpRequest, view: MessageView, run: Run | None, conversation: Conversation, *, can_chat: bool
+    request: MemberRequest, view: MessageView, run: Run | None, conversation: Conversation, *, can_chat: bool
 ) -> None:
     view.assistant_name = conversation.assistant.name
     if run is None:

@@ -1,5 +1,7 @@
 """Reads of conversations. `access_*` is the only way a view obtains one object: it checks whose it is."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -16,10 +18,22 @@ def list_conversations(member: Member) -> QuerySet[Conversation]:
     return Conversation.objects.filter(owner_id=member.user_id).order_by("-updated_at", "-id")
 
 
-def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[Conversation]:
-    """With `is_running` on each. One query."""
+@dataclass(frozen=True)
+class RecentConversation:
+    id: UUID
+    title: str
+    updated_at: datetime
+    is_running: bool
+
+
+def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[RecentConversation]:
+    """One query."""
     running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
-    return list(list_conversations(member).annotate(is_running=Exists(running))[:limit])
+    rows = list_conversations(member).annotate(is_running=Exists(running))
+    return [
+        RecentConversation(*row)
+        for row in rows.values_list("id", "title", "updated_at", "is_running")[:limit]
+    ]
 
 
 def access_conversation(member: Member, conversation_id: UUID) -> Conversation:
@@ -33,7 +47,9 @@ def access_conversation(member: Member, conversation_id: UUID) -> Conversation:
 def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> Message:
     """Raises NotFound."""
     row = (
-        Message.objects.filter(id=message_id, conversation_id=conversation_id, conversation__owner_id=member.user_id)
+        Message.objects.filter(
+            id=message_id, conversation_id=conversation_id, conversation__owner_id=member.user_id
+        )
         .select_related("conversation__assistant")
         .first()
     )
@@ -71,4 +87,6 @@ def texts_of(message_ids: list[UUID]) -> dict[UUID, str]:
 
 
 def get_conversation_id(run: Run) -> UUID | None:
+    if run.message_id is None:
+        return None
     return Message.objects.filter(id=run.message_id).values_list("conversation_id", flat=True).first()

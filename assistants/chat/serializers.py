@@ -6,7 +6,16 @@ from assistants.models import Assistant, Conversation, Run
 class AssistantSerializer(serializers.ModelSerializer):
     class Meta:
         model = Assistant
-        fields = ["id", "name", "slug", "description", "model", "max_output_tokens", "created_at", "updated_at"]
+        fields = [
+            "id",
+            "name",
+            "slug",
+            "description",
+            "model",
+            "max_output_tokens",
+            "created_at",
+            "updated_at",
+        ]
         read_only_fields = fields
 
 
@@ -29,7 +38,7 @@ class RunSerializer(serializers.ModelSerializer):
 
 class MessageCreateSerializer(serializers.Serializer):
     text = serializers.CharField(trim_whitespace=False)
-    parent = serializers.UUIDField(required=False, allow_null=True, default=None)
+    parent_id = serializers.UUIDField(required=False, allow_null=True, default=None)
     client_id = serializers.UUIDField(required=False, allow_null=True, default=None)
 
 

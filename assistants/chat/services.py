@@ -49,7 +49,9 @@ class Turn:
     run: Run | None
 
 
-def start_conversation(*, member: Member, assistant: Assistant, text: str, client_id: UUID | None = None) -> Turn:
+def start_conversation(
+    *, member: Member, assistant: Assistant, text: str, client_id: UUID | None = None
+) -> Turn:
     """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped."""
     text = _checked(text)
     with transaction.atomic():
@@ -66,7 +68,12 @@ def start_conversation(*, member: Member, assistant: Assistant, text: str, clien
 
 
 def send_message(
-    *, member: Member, conversation: Conversation, text: str, parent_id: UUID | None, client_id: UUID | None = None
+    *,
+    member: Member,
+    conversation: Conversation,
+    text: str,
+    parent_id: UUID | None,
+    client_id: UUID | None = None,
 ) -> Turn:
     """A question under `parent_id` (an answer of this conversation; None begins a new root branch).
 
@@ -179,7 +186,12 @@ def _refuse_running(answer_ids: list[UUID]) -> None:
 
 
 def _ask(
-    member: Member, conversation: Conversation, *, parent_id: UUID | None, text: str, client_id: UUID | None = None
+    member: Member,
+    conversation: Conversation,
+    *,
+    parent_id: UUID | None,
+    text: str,
+    client_id: UUID | None = None,
 ) -> Turn:
     question = Message.objects.create(
         conversation=conversation,
@@ -201,7 +213,9 @@ def _answer(member: Member, conversation: Conversation, question: Message) -> Tu
 
 def _start(member: Member, conversation: Conversation, answer: Message) -> Run:
     assistant = conversation.assistant
-    Conversation.objects.filter(id=conversation.id).update(current_leaf_id=answer.id, updated_at=timezone.now())
+    Conversation.objects.filter(id=conversation.id).update(
+        current_leaf_id=answer.id, updated_at=timezone.now()
+    )
     new = runs.NewRun(
         kind=Run.Kind.REPLY,
         model=assistant.model,

@@ -13,7 +13,9 @@ urlpatterns = [
         views.message_regenerate,
         name="message-regenerate",
     ),
-    path("<uuid:conversation_id>/messages/<uuid:message_id>/retry/", views.message_retry, name="message-retry"),
+    path(
+        "<uuid:conversation_id>/messages/<uuid:message_id>/retry/", views.message_retry, name="message-retry"
+    ),
     path("runs/<uuid:run_id>/events/", views.run_events, name="run-events"),
     path("runs/<uuid:run_id>/stop/", views.run_stop, name="run-stop"),
 ]

@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.permissions import Permission, check, requires
+from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries, services
 from assistants.chat.tree import Tree
@@ -21,7 +23,7 @@ PAGE = "assistants/chat.html"
 
 @requires(Permission.VIEW)
 @require_http_methods(["GET", "HEAD", "POST"])
-def chat(request: HttpRequest) -> HttpResponse:
+def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
     if request.method != "POST":
         assistant = _chosen_assistant(request.GET.get("assistant"))
@@ -33,12 +35,13 @@ def chat(request: HttpRequest) -> HttpResponse:
         text=request.POST.get("text", ""),
         client_id=_uuid(request.POST.get("client_id")),
     )
-    return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
+    url = page_url(request, "conversation", conversation_id=turn.conversation.id)
+    return HttpResponseClientRedirect(url) if request.htmx else _see_other(url)
 
 
 @requires(Permission.VIEW)
 @require_safe
-def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """`?at=<message>` shows the newest branch through that message and remembers it."""
     row = queries.access_conversation(request.member, conversation_id)
     leaf_id = row.current_leaf_id
@@ -54,7 +57,7 @@ def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @requires(Permission.CHAT)
 @require_POST
-def message_send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     row = queries.access_conversation(request.member, conversation_id)
     turn = services.send_message(
         member=request.member,
@@ -71,16 +74,18 @@ def message_send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 @requires(Permission.VIEW)
 @require_safe
-def message(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """One message as a fragment: what replaces the streamed text when the answer is done."""
     row = queries.access_message(request.member, conversation_id, message_id)
     views = presenters.turn(request, row.conversation, [row.id])
-    return render(request, "assistants/_message.html", {"message": views[0], "conversation": row.conversation})
+    return render(
+        request, "assistants/_message.html", {"message": views[0], "conversation": row.conversation}
+    )
 
 
 @requires(Permission.CHAT)
 @require_POST
-def message_edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def message_edit(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
     turn = services.edit_question(member=request.member, question=row, text=request.POST.get("text", ""))
     return _after_branch(request, turn)
@@ -88,28 +93,28 @@ def message_edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) 
 
 @requires(Permission.CHAT)
 @require_POST
-def message_regenerate(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def message_regenerate(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
     return _after_branch(request, services.regenerate(member=request.member, answer=row))
 
 
 @requires(Permission.CHAT)
 @require_POST
-def message_retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+def message_retry(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
     return _after_branch(request, services.retry(member=request.member, answer=row))
 
 
 @requires(Permission.VIEW)
 @require_GET
-def run_events(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def run_events(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = queries.access_run(request.member, run_id)
     return responder.stream_run(request, member=request.member, run=run)
 
 
 @requires(Permission.CHAT)
 @require_POST
-def run_stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
+def run_stop(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """Ends the answer; what was said stays. 204 also when it had ended already."""
     run = queries.access_run(request.member, run_id)
     runs.stop_run(workspace_id=request.member.workspace_id, run=run)
@@ -121,14 +126,18 @@ def run_stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
     )
 
 
-def _after_branch(request: HttpRequest, turn: services.Turn) -> HttpResponse:
+def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     if not request.htmx:
         return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
     messages = presenters.transcript(request, turn.conversation, turn.answer.id)
-    return render(request, "assistants/_transcript.html", {"messages": messages, "conversation": turn.conversation})
+    return render(
+        request, "assistants/_transcript.html", {"messages": messages, "conversation": turn.conversation}
+    )
 
 
-def _conversation_context(request: HttpRequest, row: Conversation, leaf_id: UUID | None) -> dict[str, object]:
+def _conversation_context(
+    request: MemberRequest, row: Conversation, leaf_id: UUID | None
+) -> dict[str, object]:
     messages = presenters.transcript(request, row, leaf_id)
     return {
         **_assistants(row.assistant),
@@ -142,7 +151,9 @@ def _assistants(selected: Assistant) -> dict[str, object]:
     rows = list(builder_queries.list_assistants())
     return {
         "assistant": selected,
-        "assistants": [{"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows],
+        "assistants": [
+            {"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows
+        ],
     }
 
 
@@ -161,4 +172,4 @@ def _uuid(text: str | None) -> UUID | None:
 def _see_other(url: str) -> HttpResponseRedirect:
     response = redirect(url)
     response.status_code = 303
-    return response  # type: ignore[return-value]
+    return response

@@ -52,9 +52,9 @@ async def stream(client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally)
     if request.temperature is not None:
         parameters["temperature"] = request.temperature
     try:
-        async with client.chat.completions.with_streaming_response.create(
+        async with client.chat.completions.with_streaming_response.create(  # type: ignore[call-overload]  # JSON
             model=request.model,
-            messages=request.messages,  # type: ignore[arg-type]  # checked where they come in
+            messages=request.messages,
             max_completion_tokens=request.max_output_tokens,
             stream=True,
             stream_options={"include_usage": True},

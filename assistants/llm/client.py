@@ -9,7 +9,9 @@ MAX_CONNECTIONS = 2000
 
 def make_client() -> openai.AsyncOpenAI:
     """A client for the running loop. It never retries by itself: attempts are counted by the run (docs/turns.md)."""
-    limits = httpx2.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=200, keepalive_expiry=30)
+    limits = httpx2.Limits(
+        max_connections=MAX_CONNECTIONS, max_keepalive_connections=200, keepalive_expiry=30
+    )
     timeout = httpx2.Timeout(
         connect=settings.PROVIDER_CONNECT_TIMEOUT_S,
         read=settings.PROVIDER_SILENCE_TIMEOUT_S,

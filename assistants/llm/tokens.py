@@ -42,4 +42,6 @@ def _count_content(content: Any) -> int:
         return count(content)
     if not isinstance(content, list):
         return 0
-    return sum(count(part.get("text", "")) if part.get("type") == "text" else TOKENS_PER_IMAGE for part in content)
+    return sum(
+        count(part.get("text", "")) if part.get("type") == "text" else TOKENS_PER_IMAGE for part in content
+    )

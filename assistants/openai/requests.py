@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 
+from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.models import Assistant
 from config import errors
@@ -44,7 +44,7 @@ class ChatCall:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-def read(request: HttpRequest) -> ChatCall:
+def read(request: MemberRequest) -> ChatCall:
     """Raises InvalidRequest or ModelNotFound."""
     body = _body(request)
     asked = body.get("model")
@@ -74,7 +74,7 @@ def read(request: HttpRequest) -> ChatCall:
     )
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
+def _body(request: MemberRequest) -> dict[str, Any]:
     try:
         body = json.loads(request.body)
     except ValueError as error:
@@ -89,7 +89,10 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 def _assistant(asked: str) -> Assistant | None:
     if not asked.startswith(ASSISTANT_MARK):
         if asked not in settings.CHAT_MODELS:
-            raise ModelNotFound(f"The model {asked!r} does not exist here. GET /v1/models lists them.", data={"param": "model"})
+            raise ModelNotFound(
+                f"The model {asked!r} does not exist here. GET /v1/models lists them.",
+                data={"param": "model"},
+            )
         return None
     assistant = builder_queries.list_assistants().filter(slug=asked.removeprefix(ASSISTANT_MARK)).first()
     if assistant is None:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from accounts.permissions import Member
 from assistants.models import Run
@@ -21,8 +22,15 @@ from config.streaming import Deferred, in_database_thread
 from tenants.scope import workspace_scope
 
 # An error at the provider, as the status that makes OpenAI's SDKs raise the fitting class.
-STATUS = {"provider_busy": 429, "provider_refused_request": 400, "provider_model_missing": 404, "emergency_stop": 503}
-RETRYABLE = frozenset({"provider_busy", "provider_unavailable", "provider_unreachable", "provider_timeout", "worker_lost"})
+STATUS = {
+    "provider_busy": 429,
+    "provider_refused_request": 400,
+    "provider_model_missing": 404,
+    "emergency_stop": 503,
+}
+RETRYABLE = frozenset(
+    {"provider_busy", "provider_unavailable", "provider_unreachable", "provider_timeout", "worker_lost"}
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ async def _events(reply: Reply) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         yield ("", {}) if raw is HEARTBEAT else frames.read(raw)
 
 
-async def _whole(reply: Reply) -> HttpResponse:
+async def _whole(reply: Reply) -> HttpResponseBase:
     async for event, data in _events(reply):
         if event == "done":
             run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
@@ -57,7 +65,7 @@ async def _whole(reply: Reply) -> HttpResponse:
     return _error(reply, "access_ended")
 
 
-async def _stream(reply: Reply) -> HttpResponse:
+async def _stream(reply: Reply) -> HttpResponseBase:
     """Waits for the first event that matters, so that a failure before the first token is an HTTP error."""
     events = _events(reply)
     async for event, data in events:

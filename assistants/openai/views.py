@@ -1,19 +1,20 @@
 """`/v1/`: OpenAI's protocol, so that any of its clients works by changing the base URL."""
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import permissions
 from accounts.permissions import Permission
+from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.openai import requests, responder, services
 
 
 @csrf_exempt
 @require_POST
-def chat_completions(request: HttpRequest) -> HttpResponse:
+def chat_completions(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
     call = requests.read(request)
     run = services.start_chat_completion(member=request.member, call=call)
@@ -22,10 +23,12 @@ def chat_completions(request: HttpRequest) -> HttpResponse:
 
 @csrf_exempt
 @require_GET
-def models(request: HttpRequest) -> HttpResponse:
+def models(request: MemberRequest) -> HttpResponse:
     """The platform's chat models and this workspace's assistants."""
     permissions.check(request.member, Permission.VIEW)
-    rows = [{"id": name, "object": "model", "created": 0, "owned_by": "platform"} for name in settings.CHAT_MODELS]
+    rows = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "platform"} for name in settings.CHAT_MODELS
+    ]
     rows += [
         {
             "id": f"{requests.ASSISTANT_MARK}{row.slug}",

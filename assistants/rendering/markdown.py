@@ -97,7 +97,8 @@ def _code(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any
     body = _highlight(code, language) if language and len(code) <= MAX_HIGHLIGHT else None
     shown = escape(language if body is not None else "")
     inner = body if body is not None else escape(code)
-    return f'<div class="code-block" data-language="{shown}"><pre class="code" tabindex="0"><code>{inner}</code></pre></div>'
+    pre = f'<pre class="code" tabindex="0"><code>{inner}</code></pre>'
+    return f'<div class="code-block" data-language="{shown}">{pre}</div>'
 
 
 def _highlight(code: str, language: str) -> str | None:

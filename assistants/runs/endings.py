@@ -1,6 +1,7 @@
 """How the end of a run is told to those who watch it."""
 
 import logging
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -28,7 +29,7 @@ def done_data(run: Run) -> dict[str, str | None]:
 
 def final_frames(run: Run) -> list[tuple[EventId, bytes]]:
     """The whole text, then `done`: what a viewer needs of a finished run."""
-    events = [("snapshot", {"text": run.text}), ("done", done_data(run))]
+    events: list[tuple[str, dict[str, Any]]] = [("snapshot", {"text": run.text}), ("done", done_data(run))]
     ids = [EventId(run.attempt, seq) for seq, _ in enumerate(events, start=1)]
     return [(event_id, frame(event_id, *event)) for event_id, event in zip(ids, events, strict=True)]
 

@@ -38,7 +38,7 @@ class LiveRun:
 
     job: Job
     stream: RunStream
-    task: asyncio.Task[Outcome]
+    task: asyncio.Task[None]
     renewed_at: float
     end_reason: str = ""
     flushed_length: int = 0
@@ -126,7 +126,13 @@ class Engine:
             except ProviderFailure as failure:
                 wait = failure.retry_after_s if failure.retry_after_s is not None else BACKOFF_S * 2**number
                 in_time = time.monotonic() - started + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
-                if stream.parts or outcome.tool_calls or not failure.retryable or not in_time or number == RETRIES:
+                if (
+                    stream.parts
+                    or outcome.tool_calls
+                    or not failure.retryable
+                    or not in_time
+                    or number == RETRIES
+                ):
                     outcome.fail(failure)
                     return
                 await asyncio.sleep(wait)

@@ -1,7 +1,7 @@
 """The events of a run, as the bytes of server-sent events (WHATWG HTML §9.2).
 
-The worker formats a frame once; Redis carries it and web processes pass it on unread. Its id is `<attempt>-<seq>`, which
-is also its id in the Redis stream: Redis refuses an id below the last one, so a worker whose attempt is over
+The worker formats a frame once; Redis carries it and web processes pass it on unread. Its id is `<attempt>-<seq>`,
+which is also its id in the Redis stream: Redis refuses an id below the last one, so a worker whose attempt is over
 cannot append.
 """
 

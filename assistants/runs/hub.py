@@ -189,7 +189,9 @@ class Hub:
             viewers = self._all_viewers()
             if not viewers:
                 continue
-            revoked = await in_database_thread(revocation.list_revoked, {viewer.principal for viewer in viewers})
+            revoked = await in_database_thread(
+                revocation.list_revoked, {viewer.principal for viewer in viewers}
+            )
             for viewer in viewers:
                 if revoked and viewer.principal in revoked:
                     viewer.put(CLOSE)

@@ -5,6 +5,7 @@ lives here and in the row, and the next event is a `snapshot` of it all.
 """
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from typing import Any
@@ -120,10 +121,8 @@ class Publisher:
         while True:
             await self._work.wait()
             if not self._urgent.is_set():
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._urgent.wait(), COALESCE_S)
-                except TimeoutError:
-                    pass
             self._work.clear()
             self._urgent.clear()
             batch, self._dirty = self._dirty, {}

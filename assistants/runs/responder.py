@@ -1,9 +1,11 @@
-"""The one responder of long answers: events of a run for pages and API. OpenAI's shapes stand in `assistants.openai`."""
+"""The one responder of long answers: a run's events for pages and API. OpenAI's shapes: `assistants.openai`."""
 
 from collections.abc import AsyncIterator
+from typing import TypeVar
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 
 from accounts.permissions import Member
 from assistants.models import Run
@@ -12,6 +14,7 @@ from assistants.runs.frames import EventId
 from assistants.runs.hub import Viewer, get_hub
 from config.streaming import Deferred
 
+Response = TypeVar("Response", bound=HttpResponseBase)
 EVENT_STREAM = "text/event-stream"
 RETRY_HINT = b"retry: 1000\n\n"
 
@@ -27,7 +30,7 @@ def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpRespons
     after = EventId.parse(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
     workspace_id, run_id = member.workspace_id, run.id
 
-    async def finish() -> HttpResponse:
+    async def finish() -> HttpResponseBase:
         viewer = Viewer(workspace_id, run_id, member.principal)
         return _unbuffered(StreamingHttpResponse(_events(viewer, after), content_type=EVENT_STREAM))
 
@@ -40,7 +43,7 @@ async def _events(viewer: Viewer, after: EventId) -> AsyncIterator[bytes]:
         yield raw
 
 
-def _unbuffered(response: HttpResponse) -> HttpResponse:
+def _unbuffered(response: Response) -> Response:
     response["Cache-Control"] = "no-cache, no-transform"
     response["X-Accel-Buffering"] = "no"
     return response

@@ -44,7 +44,11 @@ def _close(hold_id: UUID, workspace_id: UUID, attempt: int) -> str:
         return "kept"
     # Fences the lost worker out of the row before its text is read.
     Run.objects.filter(id=hold_id).update(attempt=claim.attempt)
-    text = max(Run.objects.values_list("text", flat=True).get(id=hold_id), stream_text(workspace_id, hold_id), key=len)
+    text = max(
+        Run.objects.values_list("text", flat=True).get(id=hold_id),
+        stream_text(workspace_id, hold_id),
+        key=len,
+    )
     if not text and claim.attempt <= MAX_ATTEMPTS and not claim.stop_reason:
         return _start_again(hold_id, workspace_id, claim.attempt)
     return _close_with(hold_id, workspace_id, claim.attempt, text, claim.stop_reason)

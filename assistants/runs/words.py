@@ -15,17 +15,29 @@ WAIT = "wait"
 SETTINGS = "settings"
 
 BY_CODE = {
-    "provider_busy": Words("The model is busy", "The provider asked us to wait. Try again in a moment.", WAIT),
-    "provider_unavailable": Words("The model did not answer", "The provider had a fault. Nothing is lost: try again.", RETRY),
-    "provider_unreachable": Words("The model cannot be reached", "The provider did not take our call. Try again.", RETRY),
+    "provider_busy": Words(
+        "The model is busy", "The provider asked us to wait. Try again in a moment.", WAIT
+    ),
+    "provider_unavailable": Words(
+        "The model did not answer", "The provider had a fault. Nothing is lost: try again.", RETRY
+    ),
+    "provider_unreachable": Words(
+        "The model cannot be reached", "The provider did not take our call. Try again.", RETRY
+    ),
     "provider_timeout": Words("The model took too long", "No answer came in time. Try again.", RETRY),
-    "provider_cut": Words("The answer was cut off", "The connection to the model broke. What arrived is kept.", RETRY),
-    "provider_protocol": Words("The model's answer was unreadable", "The provider sent something we cannot read.", RETRY),
+    "provider_cut": Words(
+        "The answer was cut off", "The connection to the model broke. What arrived is kept.", RETRY
+    ),
+    "provider_protocol": Words(
+        "The model's answer was unreadable", "The provider sent something we cannot read.", RETRY
+    ),
     "provider_key_refused": Words(
         "The model provider refused our key", "An administrator needs to check the provider's key.", SETTINGS
     ),
     "provider_out_of_credit": Words(
-        "The provider account is out of credit", "An administrator needs to top up the provider account.", SETTINGS
+        "The provider account is out of credit",
+        "An administrator needs to top up the provider account.",
+        SETTINGS,
     ),
     "provider_model_missing": Words(
         "This model does not exist", "Choose another model in the assistant's settings.", SETTINGS
@@ -34,10 +46,18 @@ BY_CODE = {
         "The model refused this request", "It may be too long or hold something the model cannot take.", None
     ),
     "provider_error": Words("The model failed", "The provider answered with an error we do not know.", RETRY),
-    "worker_lost": Words("The answer was interrupted", "Our worker stopped. What arrived is kept; try again.", RETRY),
-    "deadline": Words("The answer took too long", "It was ended at the time limit. What arrived is kept.", RETRY),
-    "emergency_stop": Words("Model calls were stopped", "An administrator stopped model calls. Try again later.", WAIT),
-    "workspace_suspended": Words("This workspace is suspended", "Its owner can write to support to resume it.", None),
+    "worker_lost": Words(
+        "The answer was interrupted", "Our worker stopped. What arrived is kept; try again.", RETRY
+    ),
+    "deadline": Words(
+        "The answer took too long", "It was ended at the time limit. What arrived is kept.", RETRY
+    ),
+    "emergency_stop": Words(
+        "Model calls were stopped", "An administrator stopped model calls. Try again later.", WAIT
+    ),
+    "workspace_suspended": Words(
+        "This workspace is suspended", "Its owner can write to support to resume it.", None
+    ),
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
     "internal": Words("Something went wrong on our side", "Nothing was charged. Try again.", RETRY),
 }

@@ -15,7 +15,9 @@ SECRET_KEY = env.text("SECRET_KEY")
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO")
 BASE_URL = env.http_url("BASE_URL", "http://127.0.0.1:8000")
-MAIN_HOSTS = frozenset(env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", urlsplit(BASE_URL).hostname or ""]))
+MAIN_HOSTS = frozenset(
+    env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", urlsplit(BASE_URL).hostname or ""])
+)
 # Hosts are checked by tenants.middleware: the main hosts and the verified domains of workspaces, nothing else.
 ALLOWED_HOSTS = ["*"]
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, minimum=0)

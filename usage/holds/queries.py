@@ -1,6 +1,6 @@
 """Reads of holds: what is due, what must stop, what has ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from django.db.models import Q
@@ -32,7 +32,9 @@ def list_stop_orders(hold_ids: Iterable[UUID]) -> list[StopOrder]:
     if not stops:
         rows = rows.filter(stop_requested_at__isnull=False)
     orders = []
-    for hold in rows.values("id", "workspace_id", "assistant_id", "model", "stop_requested_at", "stop_reason"):
+    for hold in rows.values(
+        "id", "workspace_id", "assistant_id", "model", "stop_requested_at", "stop_reason"
+    ):
         if hold["stop_requested_at"]:
             orders.append(StopOrder(hold["id"], hold["stop_reason"]))
         elif _is_covered(hold, stops):
@@ -40,7 +42,7 @@ def list_stop_orders(hold_ids: Iterable[UUID]) -> list[StopOrder]:
     return orders
 
 
-def _is_covered(hold: dict[str, object], stops: list[tuple[str, str]]) -> bool:
+def _is_covered(hold: Mapping[str, object], stops: list[tuple[str, str]]) -> bool:
     names = {
         Stop.Scope.PLATFORM: "",
         Stop.Scope.WORKSPACE: str(hold["workspace_id"]),
@@ -52,7 +54,9 @@ def _is_covered(hold: dict[str, object], stops: list[tuple[str, str]]) -> bool:
 
 def list_ended(hold_ids: Iterable[UUID]) -> set[UUID]:
     """Of these holds, those that are resolved."""
-    return set(Hold.objects.filter(Q(id__in=list(hold_ids)) & ~Q(state=Hold.State.HELD)).values_list("id", flat=True))
+    return set(
+        Hold.objects.filter(Q(id__in=list(hold_ids)) & ~Q(state=Hold.State.HELD)).values_list("id", flat=True)
+    )
 
 
 def list_held_of(*, workspace_id: UUID, person_ref: UUID) -> list[UUID]:

@@ -20,7 +20,7 @@ CLAIM = """
 UPDATE usage_hold SET attempt = attempt + 1, is_claimed = TRUE,
        lease_expires_at = statement_timestamp() + make_interval(secs => %s)
 WHERE id = %s AND state = 'held' AND (NOT is_claimed OR lease_expires_at < statement_timestamp())
-RETURNING attempt, model, assistant_id, lines, stop_reason
+RETURNING attempt, model, assistant_id, (lines->>'output_tokens')::bigint, stop_reason
 """
 RENEW = """
 UPDATE usage_hold h SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)
@@ -59,9 +59,8 @@ def claim(hold_id: UUID, *, lease_s: int = LEASE_S) -> Claim | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    attempt, model, assistant_id, lines, stop_reason = row
-    lines = Hold._meta.get_field("lines").from_db_value(lines, None, connection)  # type: ignore[union-attr]
-    return Claim(hold_id, attempt, model, assistant_id, lines.get("output_tokens", 0), stop_reason)
+    attempt, model, assistant_id, output_tokens, stop_reason = row
+    return Claim(hold_id, attempt, model, assistant_id, output_tokens or 0, stop_reason)
 
 
 def renew(claims: Iterable[tuple[UUID, int]], *, lease_s: int = LEASE_S) -> set[UUID]:
@@ -145,5 +144,3 @@ def request_stop(hold_id: UUID, *, reason: str) -> bool:
         stops.announce_on_commit()
         return True
     return Hold.objects.filter(id=hold_id, state=Hold.State.HELD).exists()
-
-

@@ -47,7 +47,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Actual:
-    """What a run really used. Tokens; `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`."""
+    """What a run really used, in tokens: `cached_tokens` are part of `input_tokens`, `reasoning_tokens` of output."""
 
     provider: str
     model: str

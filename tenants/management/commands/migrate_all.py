@@ -3,14 +3,16 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
-from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from tenants.connection import connection
 from tenants.models import Workspace
 
 
 class Command(BaseCommand):
-    help = "Migrates the control plane, then each workspace that is behind. Safe to run while old code serves."
+    help = (
+        "Migrates the control plane, then each workspace that is behind. Safe to run while old code serves."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
