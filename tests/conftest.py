@@ -1,0 +1,143 @@
+"""The foundation: one test database per process with the cast in it, and two ways to isolate a test.
+
+`db` (or `django_db`): a transaction that is rolled back. `committed`: real commits, for threads and workers. Django's
+own transactional tests are refused: their flush would TRUNCATE append-only tables, which the database forbids.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from psycopg import sql
+
+from tests import factories
+from tests.factories import Cast, Person
+from usage import prices
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment,
+    django_db_blocker,
+    django_db_keepdb,
+    django_db_createdb,
+    django_db_modify_db_settings,
+) -> Iterator[None]:
+    """Creates the test database with the product's own migration command."""
+    keep = django_db_keepdb and not django_db_createdb
+    with django_db_blocker.unblock():
+        own_name = settings.DATABASES["default"]["NAME"]
+        name = connection.creation._get_test_db_name()
+        connection.creation._create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
+        _use_database(name)
+        call_command("migrate_all", verbosity=0, stdout=_Silence())
+        prices.load_published()
+        connection.close()
+    yield
+    with django_db_blocker.unblock():
+        _use_database(own_name)
+        if not django_db_keepdb:
+            _drop_database(name)
+
+
+class _Silence:
+    def write(self, text: str) -> None: ...
+
+
+def _use_database(name: str) -> None:
+    connection.close()
+    connection.close_pool()
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
+
+
+def _drop_database(name: str) -> None:
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with connection._nodb_cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def cast(django_db_setup, django_db_blocker) -> Cast:
+    with django_db_blocker.unblock():
+        try:
+            return factories.make_cast()
+        finally:
+            connection.close()
+
+
+@pytest.fixture(autouse=True)
+def schema_is_public() -> Iterator[None]:
+    """Whatever a test did, the connection it leaves stands outside every workspace."""
+    assert connection.schema_name == "public"
+    yield
+    left_in, connection_tenant = connection.schema_name, connection.tenant
+    connection.set_schema_to_public()
+    assert left_in == "public", f"the test left the connection in {left_in} ({connection_tenant})"
+
+
+@pytest.fixture(autouse=True)
+def no_flush(request) -> None:
+    marker = request.node.get_closest_marker("django_db")
+    asked = marker is not None and (marker.args or marker.kwargs.get("transaction"))
+    refused = {"transactional_db", "live_server"} & set(request.fixturenames)
+    assert not asked and not refused, "append-only tables cannot be flushed: use the fixture `committed`"
+
+
+@pytest.fixture
+def committed(cast, django_db_blocker) -> Iterator[None]:
+    """The database without a transaction around the test: what it writes stays, so it works on ids of its own."""
+    with django_db_blocker.unblock():
+        yield
+        assert not connection.in_atomic_block
+        connection.close()
+
+
+@pytest.fixture
+def acme(cast) -> factories.WorkspaceRef:
+    return cast.acme
+
+
+@pytest.fixture
+def globex(cast) -> factories.WorkspaceRef:
+    return cast.globex
+
+
+@pytest.fixture
+def owner(cast) -> Person:
+    return cast.owner
+
+
+@pytest.fixture
+def admin(cast) -> Person:
+    return cast.admin
+
+
+@pytest.fixture
+def member(cast) -> Person:
+    return cast.member
+
+
+@pytest.fixture
+def viewer(cast) -> Person:
+    return cast.viewer
+
+
+@pytest.fixture
+def globex_owner(cast) -> Person:
+    return cast.globex_owner
+
+
+@pytest.fixture
+def staff(cast) -> Person:
+    return cast.staff
+
+
+@pytest.fixture
+def in_acme(cast, db) -> Iterator[factories.WorkspaceRef]:
+    """The test runs inside acme's schema, in a transaction that is rolled back."""
+    from tenants.scope import workspace_scope
+
+    with workspace_scope(cast.acme.id) as workspace:
+        yield workspace
