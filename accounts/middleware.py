@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils import timezone
 from accounts import permissions, queries, services
 from accounts.requests import LocatedRequest
 from config import errors
+from tenants import links
 from tenants.scope import WorkspaceNotFound, WorkspaceRef, WorkspaceSuspended, enter, get_ref
 
 API_PREFIXES = ("/api/", "/v1/")
@@ -33,7 +35,7 @@ class MemberMiddleware:
                 _identify_api(request)
             elif request.names_workspace:
                 if not request.user.is_authenticated:
-                    return redirect_to_login(request.get_full_path())
+                    return _to_sign_in(request)
                 _identify_session(request, request.workspace)
         except errors.DomainError as error:
             return errors.render(request, error)
@@ -56,6 +58,15 @@ class MemberMiddleware:
         except errors.DomainError as error:
             return errors.render(request, error)
         return None
+
+
+def _to_sign_in(request: LocatedRequest) -> HttpResponse:
+    """People sign in on the main host, also when they came to a workspace's own one."""
+    own = getattr(request, "urlconf", None) == "config.domain_urls"
+    prefix = f"/w/{request.workspace.slug}" if own and request.workspace else ""
+    return redirect_to_login(
+        prefix + request.get_full_path(), links.main_url(settings.LOGIN_URL, on_own_domain=own)
+    )
 
 
 def _identify_session(request: LocatedRequest, workspace: WorkspaceRef | None) -> None:

@@ -16,6 +16,12 @@ def workspace_url(workspace: WorkspaceRef, name: str, *, on_own_domain: bool = F
     return reverse(f"workspace:{name}", urlconf="config.urls", kwargs={"workspace": workspace.slug, **kwargs})
 
 
+def main_url(name: str, *, on_own_domain: bool = False, **kwargs: Any) -> str:
+    """The path of a control-plane page; its whole address for a request on a workspace's own host, which has none."""
+    path = reverse(name, urlconf="config.urls", kwargs=kwargs)
+    return settings.BASE_URL + path if on_own_domain else path
+
+
 def absolute_workspace_url(workspace: WorkspaceRef, name: str, **kwargs: Any) -> str:
     """For mails and tasks. Never made from a request's Host. One query."""
     domain = Domain.objects.filter(tenant_id=workspace.id, is_primary=True, verified_at__isnull=False).first()

@@ -13,3 +13,10 @@ def workspace_url(context: dict[str, Any], name: str, **kwargs: Any) -> str:
     request = context["request"]
     own = getattr(request, "urlconf", None) == "config.domain_urls"
     return links.workspace_url(request.workspace, name, on_own_domain=own, **kwargs)
+
+
+@register.simple_tag(takes_context=True)
+def main_url(context: dict[str, Any], name: str, **kwargs: Any) -> str:
+    """`{% main_url 'home' %}`: a page of the main host, from wherever the template is shown."""
+    own = getattr(context.get("request"), "urlconf", None) == "config.domain_urls"
+    return links.main_url(name, on_own_domain=own, **kwargs)
