@@ -60,6 +60,9 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
         "loggers": {
             "httpx2": {"level": "WARNING"},
             "openai": {"level": "WARNING"},
+            # One line per task says nothing that the run's own row does not.
+            "celery.app.trace": {"level": "WARNING"},
+            "celery.worker.strategy": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
         },
     }

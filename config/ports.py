@@ -48,11 +48,23 @@ def _close_expired_hold(*, hold_id: UUID, workspace_id: UUID, attempt: int) -> s
 def _membership_ended(*, workspace_id: UUID, user_id: UUID) -> None: ...
 
 
+def _workspace_suspended(*, workspace_id: UUID) -> None: ...
+
+
+def _web_started() -> None: ...
+
+
 workspace_created = Port("workspace_created", _workspace_created)
 """A workspace's schema exists: give it what every workspace starts with. Runs inside the creating transaction."""
 
 close_expired_hold = Port("close_expired_hold", _close_expired_hold)
 """The lease of a hold ran out: start the run again or close it. Returns what was done: requeued | closed | kept."""
+
+workspace_suspended = Port("workspace_suspended", _workspace_suspended)
+"""A workspace was suspended: end what still runs in it. Runs after the commit."""
+
+web_started = Port("web_started", _web_started)
+"""A web process begins: load what the first request should not wait for. Runs in a thread of its own."""
 
 membership_ended = Port("membership_ended", _membership_ended)
 """A person left a workspace: end what still runs for them there. Runs after the commit."""

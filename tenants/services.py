@@ -89,6 +89,8 @@ def set_state(*, workspace_id: UUID, state: Workspace.State, reason: str, actor:
             target=("workspace", workspace_id),
             reason=reason,
         )
+        if state == Workspace.State.SUSPENDED:
+            transaction.on_commit(lambda: ports.workspace_suspended(workspace_id=workspace_id))
 
 
 def verify_domain(*, domain_id: int, actor: audit.Actor) -> None:

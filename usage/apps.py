@@ -3,3 +3,9 @@ from django.apps import AppConfig
 
 class UsageConfig(AppConfig):
     name = "usage"
+
+    def ready(self) -> None:
+        from config import ports  # noqa: PLC0415
+        from usage.holds import services  # noqa: PLC0415
+
+        ports.workspace_suspended.fill(services.stop_workspace)

@@ -1,8 +1,9 @@
 """Answers chat completions in OpenAI's shapes, streaming or not, from the events of a run. Holds no thread."""
 
+import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from assistants.openai.requests import ChatCall
 from assistants.runs import frames, words
 from assistants.runs.frames import HEARTBEAT, EventId
 from assistants.runs.hub import get_hub
-from assistants.runs.responder import viewer_of
+from assistants.runs.responder import EVENT_STREAM, unbuffered, viewer_of
 from config import errors
 from config.streaming import Deferred, in_database_thread
 from tenants.scope import workspace_scope
@@ -31,6 +32,10 @@ STATUS = {
 RETRYABLE = frozenset(
     {"provider_busy", "provider_unavailable", "provider_unreachable", "provider_timeout", "worker_lost"}
 )
+
+
+Event = tuple[str, dict[str, Any]]
+Events = AsyncGenerator[Event, None]
 
 
 @dataclass(frozen=True)
@@ -50,19 +55,23 @@ def respond(member: Member, run: Run, call: ChatCall) -> Deferred:
     return Deferred(lambda: _stream(reply) if call.is_stream else _whole(reply))
 
 
-async def _events(reply: Reply) -> AsyncIterator[tuple[str, dict[str, Any]]]:
-    async for raw in get_hub().watch(viewer_of(reply.member, reply.run_id), EventId()):
-        yield ("", {}) if raw is HEARTBEAT else frames.read(raw)
+async def _events(reply: Reply) -> Events:
+    watched = get_hub().watch(viewer_of(reply.member, reply.run_id), EventId())
+    async with contextlib.aclosing(watched) as events:
+        async for raw in events:
+            yield ("", {}) if raw is HEARTBEAT else frames.read(raw)
 
 
 async def _whole(reply: Reply) -> HttpResponseBase:
-    async for event, data in _events(reply):
-        if event == "done":
+    async with contextlib.aclosing(_events(reply)) as events:
+        async for event, data in events:
+            if event != "done":
+                continue
             run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
             if run is None:
-                return _error(reply, "internal")
-            return _error(reply, run.error_code) if data["state"] == "failed" else _completion(reply, run)
-    return _error(reply, "access_ended")
+                return _error("internal")
+            return _error(run.error_code) if data["state"] == "failed" else _completion(reply, run)
+    return _error("access_ended")
 
 
 async def _stream(reply: Reply) -> HttpResponseBase:
@@ -70,42 +79,39 @@ async def _stream(reply: Reply) -> HttpResponseBase:
     events = _events(reply)
     async for event, data in events:
         if event == "done" and data["state"] == "failed":
-            return _error(reply, data["code"])
+            await events.aclose()
+            return _error(data["code"])
         if event in ("delta", "snapshot", "tool", "done"):
             body = _chunks(reply, events, (event, data))
-            response = StreamingHttpResponse(body, content_type="text/event-stream")
-            response["Cache-Control"] = "no-cache, no-transform"
-            response["X-Accel-Buffering"] = "no"
-            return response
-    return _error(reply, "access_ended")
+            return unbuffered(StreamingHttpResponse(body, content_type=EVENT_STREAM))
+    return _error("access_ended")
 
 
-async def _chunks(
-    reply: Reply, events: AsyncIterator[tuple[str, dict[str, Any]]], first: tuple[str, dict[str, Any]]
-) -> AsyncIterator[bytes]:
+async def _chunks(reply: Reply, events: Events, first: Event) -> AsyncGenerator[bytes, None]:
     yield _chunk(reply, {"role": "assistant", "content": ""})
     length = 0
-    current: tuple[str, dict[str, Any]] | None = first
-    while current is not None:
-        event, data = current
-        if event == "":
-            yield HEARTBEAT
-        elif event == "tool":
-            yield _chunk(reply, {"tool_calls": data["tool_calls"]})
-        elif event in ("delta", "snapshot"):
-            # A replayed or replaced text is cut to what the client does not have: a chunk cannot be taken back.
-            text = data["text"][max(0, length - data.get("offset", 0)) :]
-            length += len(text)
-            if text:
-                yield _chunk(reply, {"content": text})
-        elif event == "done":
-            async for chunk in _last_chunks(reply, data):
-                yield chunk
-            return
-        current = await anext(events, None)
+    current: Event | None = first
+    async with contextlib.aclosing(events):
+        while current is not None:
+            event, data = current
+            if event == "":
+                yield HEARTBEAT
+            elif event == "tool":
+                yield _chunk(reply, {"tool_calls": data["tool_calls"]})
+            elif event in ("delta", "snapshot"):
+                # A replaced text is cut to what the client does not have: a chunk cannot be taken back.
+                text = data["text"][max(0, length - data.get("offset", 0)) :]
+                length += len(text)
+                if text:
+                    yield _chunk(reply, {"content": text})
+            elif event == "done":
+                async for chunk in _last_chunks(reply, data):
+                    yield chunk
+                return
+            current = await anext(events, None)
 
 
-async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncIterator[bytes]:
+async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     if data["state"] == "failed":
         yield b"data: " + json.dumps(errors.openai_body(_domain_error(data["code"]))).encode() + b"\n\n"
         return
@@ -158,7 +164,7 @@ def _domain_error(code: str) -> errors.DomainError:
     return errors.DomainError(words.of(code).message, code=code, status=STATUS.get(code, 502))
 
 
-def _error(reply: Reply, code: str) -> HttpResponse:
+def _error(code: str) -> HttpResponse:
     error = _domain_error(code)
     response = JsonResponse(errors.openai_body(error), status=error.status)
     response["x-should-retry"] = "true" if code in RETRYABLE else "false"

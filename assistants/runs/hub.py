@@ -10,7 +10,7 @@ import contextlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -72,7 +72,7 @@ class Hub:
     def open_count(self) -> int:
         return sum(len(viewers) for viewers in self._viewers.values())
 
-    async def watch(self, viewer: Viewer, after: EventId) -> AsyncIterator[bytes]:
+    async def watch(self, viewer: Viewer, after: EventId) -> AsyncGenerator[bytes, None]:
         """Frames after `after`, in order and without a gap, ending with `done`; heartbeats in silence.
 
         Ends without `done` when the viewer's session, key or membership is revoked.
@@ -84,7 +84,8 @@ class Hub:
             await self._subscribe(channel)
             viewer.put(REFILL)
             while True:
-                wait = FIRST_DOUBT_S if silent_s == 0 else HEARTBEAT_S
+                is_blind = self._subscription is None
+                wait = FIRST_DOUBT_S if silent_s == 0 or is_blind else HEARTBEAT_S
                 try:
                     item = await asyncio.wait_for(viewer.queue.get(), wait)
                 except TimeoutError:

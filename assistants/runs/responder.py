@@ -1,6 +1,7 @@
 """The one responder of long answers: a run's events for pages and API. OpenAI's shapes: `assistants.openai`."""
 
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 from uuid import UUID
 
@@ -26,24 +27,25 @@ def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpRespons
     """
     if run.is_final:
         body = b"".join(raw for _, raw in endings.final_frames(run))
-        return _unbuffered(HttpResponse(body, content_type=EVENT_STREAM))
+        return unbuffered(HttpResponse(body, content_type=EVENT_STREAM))
     after = EventId.parse(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
     workspace_id, run_id = member.workspace_id, run.id
 
     async def finish() -> HttpResponseBase:
         viewer = Viewer(workspace_id, run_id, member.principal)
-        return _unbuffered(StreamingHttpResponse(_events(viewer, after), content_type=EVENT_STREAM))
+        return unbuffered(StreamingHttpResponse(_events(viewer, after), content_type=EVENT_STREAM))
 
     return Deferred(finish)
 
 
-async def _events(viewer: Viewer, after: EventId) -> AsyncIterator[bytes]:
+async def _events(viewer: Viewer, after: EventId) -> AsyncGenerator[bytes, None]:
     yield RETRY_HINT
-    async for raw in get_hub().watch(viewer, after):
-        yield raw
+    async with contextlib.aclosing(get_hub().watch(viewer, after)) as frames:
+        async for raw in frames:
+            yield raw
 
 
-def _unbuffered(response: Response) -> Response:
+def unbuffered(response: Response) -> Response:
     response["Cache-Control"] = "no-cache, no-transform"
     response["X-Accel-Buffering"] = "no"
     return response

@@ -166,6 +166,4 @@ def stop_runs_of_person(*, workspace_id: UUID, user_id: UUID) -> None:
     ref = PersonReference.objects.filter(user_id=user_id).values_list("ref", flat=True).first()
     if ref is None:
         return
-    for hold_id in holds_queries.list_held_of(workspace_id=workspace_id, person_ref=ref):
-        with transaction.atomic():
-            holds.request_stop(hold_id, reason="access_ended")
+    holds.stop_all(holds_queries.list_held(workspace_id=workspace_id, person_ref=ref), reason="access_ended")

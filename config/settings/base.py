@@ -123,15 +123,7 @@ CACHES = {
         "KEY_FUNCTION": "tenants.keys.cache_key",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     },
-    # Credential and form rate limits count people, not workspaces: no workspace prefix here.
-    "platform": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": "platform",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
-    },
 }
-RATELIMIT_USE_CACHE = "platform"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 MESSAGE_STORAGE = "django.contrib.messages.storage.fallback.FallbackStorage"
 

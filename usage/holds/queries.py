@@ -59,6 +59,9 @@ def list_ended(hold_ids: Iterable[UUID]) -> set[UUID]:
     )
 
 
-def list_held_of(*, workspace_id: UUID, person_ref: UUID) -> list[UUID]:
-    rows = Hold.objects.filter(state=Hold.State.HELD, workspace_id=workspace_id, person_ref=person_ref)
+def list_held(*, workspace_id: UUID, person_ref: UUID | None = None) -> list[UUID]:
+    """The unresolved holds of a workspace, or of one person in it."""
+    rows = Hold.objects.filter(state=Hold.State.HELD, workspace_id=workspace_id)
+    if person_ref is not None:
+        rows = rows.filter(person_ref=person_ref)
     return list(rows.values_list("id", flat=True))

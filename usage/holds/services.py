@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from usage import prices, stops
+from usage.holds import queries
 from usage.holds.types import Actual, Claim, HoldLost, HoldRequest, Settlement
 from usage.models import Hold, LedgerEntry
 
@@ -37,19 +38,18 @@ def open_hold(request: HoldRequest) -> None:
     stops.refuse_if_stopped(
         workspace_id=request.workspace_id, assistant_id=request.assistant_id, model=request.model
     )
-    Hold.objects.get_or_create(
+    hold = Hold(
         id=request.id,
-        defaults={
-            "workspace_id": request.workspace_id,
-            "person_ref": request.person_ref,
-            "api_key_id": request.api_key_id,
-            "assistant_id": request.assistant_id,
-            "kind": request.kind,
-            "model": request.model,
-            "lines": request.lines,
-            "lease_expires_at": timezone.now() + timedelta(seconds=FIRST_WAKE_S),
-        },
+        workspace_id=request.workspace_id,
+        person_ref=request.person_ref,
+        api_key_id=request.api_key_id,
+        assistant_id=request.assistant_id,
+        kind=request.kind,
+        model=request.model,
+        lines=request.lines,
+        lease_expires_at=timezone.now() + timedelta(seconds=FIRST_WAKE_S),
     )
+    Hold.objects.bulk_create([hold], ignore_conflicts=True)
 
 
 def claim(hold_id: UUID, *, lease_s: int = LEASE_S) -> Claim | None:
@@ -133,6 +133,17 @@ def _resolve(hold_id: UUID, *, attempt: int, state: Hold.State, release_reason: 
     if not changed:
         raise HoldLost()
     return Hold.objects.get(id=hold_id)
+
+
+def stop_workspace(*, workspace_id: UUID) -> None:
+    """The workspace was suspended: all that runs in it ends."""
+    stop_all(queries.list_held(workspace_id=workspace_id), reason="workspace_suspended")
+
+
+def stop_all(hold_ids: Iterable[UUID], *, reason: str) -> None:
+    for hold_id in hold_ids:
+        with transaction.atomic():
+            request_stop(hold_id, reason=reason)
 
 
 def request_stop(hold_id: UUID, *, reason: str) -> bool:
