@@ -154,10 +154,10 @@ class Stack:
         code = stamps.code(self.state.directory, demo=self.options.demo)
         collecting = None if static.is_current() else self.supervisor.begin(self._collect_static())
         if "DATABASE_URL" in os.environ or not code.is_current():
-            for command in processes.commands("migrate", self.environment):
-                self.supervisor.run(self._service("migrate", command))
+            self.supervisor.run(self._service("migrate", processes.manage("migrate_all")))
             if self.options.demo:
-                self.state.save_demo(json.loads(self.supervisor.run(self._describe_demo())))
+                self.output.say("Loading demo data …")
+                self.state.save_demo(json.loads(self.supervisor.run(self._demo())))
             code.set()
         if collecting:
             self.supervisor.finish(collecting)
@@ -189,7 +189,8 @@ class Stack:
     def _collect_static(self) -> Service:
         return self._service("static", processes.manage("collectstatic", "--noinput", "--verbosity=0"))
 
-    def _describe_demo(self) -> Service:
+    def _demo(self) -> Service:
+        """Loads the data unless it is there, and says who can sign in."""
         return self._service("demo", processes.manage("demo", "--json"), confidential=True)
 
     def _worker(self, name: str, process: str, *, number: int) -> Service:

@@ -126,6 +126,8 @@ def _sign_ins(demo: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {workspace['slug']}")
         for person in workspace.get("people", []):
             lines.append(f"    {person['role']:<8} {person['email']:<28} {person['password']}")
+    if staff := demo.get("staff"):
+        lines += ["  staff", f"    {'':<8} {staff['email']:<28} {staff['password']}"]
     return lines
 
 
