@@ -1,5 +1,6 @@
 """Conversations over REST."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -7,6 +8,8 @@ from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import generics, status
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -113,7 +116,17 @@ class RunStop(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+class AnyAccept(BaseContentNegotiation):
+    """Takes every `Accept`: an `EventSource` asks for text/event-stream, and a refusal of its request is JSON."""
+
+    def select_renderer(
+        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        return renderers[0], str(renderers[0].media_type)
+
+
 class RunEvents(APIView):
+    content_negotiation_class = AnyAccept
     required_permissions = {"GET": Permission.VIEW}
 
     @extend_schema(

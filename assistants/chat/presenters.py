@@ -38,6 +38,7 @@ class MessageView:
     html: str = ""
     state: str = "final"
     error: dict[str, Any] | None = None
+    note: str = ""
     run_id: UUID | None = None
     events_url: str = ""
     stop_url: str = ""
@@ -132,6 +133,7 @@ def _add_run(
         "cost_display": cost(run.cost_micro),
         "is_estimated": run.is_estimated,
     }
+    view.note = words.NOTES.get(run.finish_reason, "") if run.state == Run.State.DONE else ""
     if run.state == Run.State.FAILED:
         view.error = problem(run)
 

@@ -61,6 +61,12 @@ BY_CODE = {
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
     "internal": Words("Something went wrong on our side", "Nothing was charged. Try again.", RETRY),
 }
+NOTES = {
+    "length": "The answer reached its longest length. Ask it to go on, or raise the assistant's limit.",
+    "content_filter": "The provider's content filter ended this answer.",
+    "refusal": "The model declined to answer.",
+}
+"""Said below an answer that ended well, by the provider's finish reason."""
 DEFAULT = BY_CODE["provider_error"]
 
 
