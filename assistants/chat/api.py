@@ -1,6 +1,6 @@
 """Conversations over REST."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -120,9 +120,10 @@ class AnyAccept(BaseContentNegotiation):
     """Takes every `Accept`: an `EventSource` asks for text/event-stream, and a refusal of its request is JSON."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], str(renderers[0].media_type)
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
 
 
 class RunEvents(APIView):
