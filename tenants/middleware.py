@@ -11,7 +11,9 @@ from tenants.models import Domain
 from tenants.scope import WorkspaceNotFound, WorkspaceRef, get_ref
 
 Handler = Callable[[HttpRequest], HttpResponse]
-WORKSPACE_PATH = re.compile(r"^/w/([a-z0-9-]{1,40})(?:/|$)")
+# SECURITY: everything that the URL pattern may take for a workspace must match here, or its view would run unguarded.
+WORKSPACE_PATH = re.compile(r"^/w/([^/]*)")
+SLUG = re.compile(r"[a-z0-9-]{1,40}")
 PORT = re.compile(r":\d+$")
 
 
@@ -45,6 +47,8 @@ def locate_workspace(get_response: Handler) -> Handler:
 
 def _from_slug(slug: str) -> WorkspaceRef | None:
     """None when there is no such workspace: who is not signed in must not learn that here."""
+    if not SLUG.fullmatch(slug):
+        return None
     try:
         return get_ref(slug=slug)
     except WorkspaceNotFound:
