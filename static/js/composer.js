@@ -5,8 +5,9 @@ import { toEnd } from "./scroll.js";
 
 const form = document.querySelector("[data-composer]");
 const conversation = document.querySelector("[data-conversation]");
-draft.settleSent(Boolean(conversation));
+const hasJustBegun = draft.settleSent(Boolean(conversation));
 if (form) start(form);
+if (form && hasJustBegun) form.querySelector("[data-composer-text]").focus({ preventScroll: true });
 
 function start(form) {
   const text = form.querySelector("[data-composer-text]");

@@ -21,8 +21,10 @@ export const drop = (key) => quietly(() => localStorage.removeItem(PREFIX + key)
 /** A new chat leads to another page: the draft may go only when the page of the new conversation has arrived. */
 export const markSent = (key) => quietly(() => sessionStorage.setItem(SENT, key));
 
+/** True when a draft was sent and this page is what became of it. */
 export function settleSent(isAccepted) {
   const key = quietly(() => sessionStorage.getItem(SENT));
   quietly(() => sessionStorage.removeItem(SENT));
   if (key && isAccepted) drop(key);
+  return Boolean(key && isAccepted);
 }

@@ -19,7 +19,9 @@ function frameTable(table) {
 
 function finish() {
   document.querySelectorAll("[data-prose] .code-block:not([data-code])").forEach(addBar);
-  document.querySelectorAll("[data-prose] :not(.table-wrap) > table").forEach(frameTable);
+  for (const table of document.querySelectorAll("[data-prose] table")) {
+    if (!table.parentElement.matches(".table-wrap")) frameTable(table);
+  }
 }
 
 new MutationObserver(finish).observe(document.querySelector("[data-chat]"), { childList: true, subtree: true });
