@@ -5,6 +5,8 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        from accounts import revocation  # noqa: PLC0415
+        from accounts import revocation, services  # noqa: PLC0415
+        from config import ports  # noqa: PLC0415
 
         revocation.connect()
+        ports.person_reference.fill(services.person_reference_of)

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import api_keys, revocation
@@ -24,8 +27,12 @@ class UnknownScope(errors.DomainError):
 
 
 def person_reference(user: User) -> UUID:
+    return person_reference_of(user_id=user.id)
+
+
+def person_reference_of(*, user_id: UUID) -> UUID:
     """The person's random reference, made at first use."""
-    reference, _ = PersonReference.objects.get_or_create(user=user)
+    reference, _ = PersonReference.objects.get_or_create(user_id=user_id)
     return reference.ref
 
 
@@ -117,19 +124,72 @@ def create_api_key(
 
 def revoke_api_key(*, member: Member, key_id: UUID) -> None:
     """Effective at once, on open streams too. Raises NotFound for a key that is not the member's."""
+    # SECURITY: a member revokes their own keys only.
+    _revoke(ApiKey.objects.filter(id=key_id, membership_id=member.membership_id), actor=member.actor)
+
+
+def revoke_anyones_api_key(*, key_id: UUID, actor: audit.Actor) -> None:
+    """For staff. Raises NotFound when it is revoked already."""
+    _revoke(ApiKey.objects.filter(id=key_id), actor=actor)
+
+
+def _revoke(found: QuerySet[ApiKey], *, actor: audit.Actor) -> None:
     with transaction.atomic():
-        changed = ApiKey.objects.filter(
-            id=key_id, membership_id=member.membership_id, revoked_at__isnull=True
-        ).update(revoked_at=timezone.now())
-        if not changed:
+        key = (
+            found.filter(revoked_at__isnull=True)
+            .select_related("membership")
+            .select_for_update(of=("self",))
+            .first()
+        )
+        if key is None:
             raise errors.NotFound()
+        key.revoked_at = timezone.now()
+        key.save(update_fields=["revoked_at"])
         audit.record(
             "api_key.revoked",
-            actor=member.actor,
-            workspace_id=member.workspace_id,
-            target=("api_key", key_id),
+            actor=actor,
+            workspace_id=key.membership.workspace_id,
+            target=("api_key", key.id),
         )
-        revocation.announce_on_commit("api_key", str(key_id))
+        revocation.announce_on_commit("api_key", str(key.id))
+
+
+def set_sign_in_allowed(*, user_id: UUID, allowed: bool, reason: str, actor: audit.Actor) -> None:
+    """Blocks or allows a person. A block ends their open streams and running answers everywhere. For staff."""
+    with transaction.atomic():
+        User.objects.filter(id=user_id).update(is_active=allowed)
+        action = "person.allowed" if allowed else "person.blocked"
+        target = ("person", person_reference_of(user_id=user_id))
+        audit.record(action, actor=actor, workspace_id=None, target=target, reason=reason)
+        if not allowed:
+            for membership_id, workspace_id in _places(user_id):
+                revocation.announce_on_commit("membership", str(membership_id))
+                transaction.on_commit(
+                    partial(ports.membership_ended, workspace_id=workspace_id, user_id=user_id)
+                )
+
+
+def _places(user_id: UUID) -> list[tuple[UUID, UUID]]:
+    return list(Membership.objects.filter(user_id=user_id).values_list("id", "workspace_id"))
+
+
+def set_staff_rights(
+    *, user: User, is_staff: bool, is_superuser: bool, groups: Iterable[Group], actor: audit.Actor
+) -> None:
+    """What a person may do on the staff pages. Only a superuser may be let to call this."""
+    chosen = list(groups)
+    with transaction.atomic():
+        User.objects.filter(id=user.id).update(is_staff=is_staff, is_superuser=is_superuser)
+        user.groups.set(chosen)
+        audit.record(
+            "person.staff_rights_set",
+            actor=actor,
+            workspace_id=None,
+            target=("person", person_reference(user)),
+            is_staff=is_staff,
+            is_superuser=is_superuser,
+            groups=sorted(group.name for group in chosen),
+        )
 
 
 def note_key_use(key: ApiKey, *, now: datetime) -> None:

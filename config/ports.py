@@ -54,6 +54,10 @@ def _workspace_suspended(*, workspace_id: UUID) -> None: ...
 def _web_started() -> None: ...
 
 
+def _person_reference(*, user_id: UUID) -> UUID:  # type: ignore[empty-body]
+    ...
+
+
 workspace_created = Port("workspace_created", _workspace_created)
 """A workspace's schema exists: give it what every workspace starts with. Runs inside the creating transaction."""
 
@@ -65,6 +69,9 @@ workspace_suspended = Port("workspace_suspended", _workspace_suspended)
 
 web_started = Port("web_started", _web_started)
 """A web process begins: load what the first request should not wait for. Runs in a thread of its own."""
+
+person_reference = Port("person_reference", _person_reference)
+"""The random reference of a person, for an audit entry of an app that does not know people."""
 
 membership_ended = Port("membership_ended", _membership_ended)
 """A person left a workspace: end what still runs for them there. Runs after the commit."""

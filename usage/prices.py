@@ -7,7 +7,9 @@ from typing import Any
 
 import yaml
 from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 
+from tenants import audit
 from usage.holds.types import Actual
 from usage.models import Price
 
@@ -43,13 +45,34 @@ def cost_micro(actual: Actual, *, at: datetime) -> int:
     return -(-total // MILLION)
 
 
-def load_published(path: Path = PUBLISHED) -> int:
+def load_published(path: Path = PUBLISHED, *, actor: audit.Actor = audit.SYSTEM) -> int:
     """Adds the rows of the YAML file that are not there yet; returns how many. Never changes a row."""
     document = yaml.safe_load(path.read_text())
     rows = [row for entry in document["prices"] for row in _rows(entry)]
-    before = Price.objects.count()
-    Price.objects.bulk_create(rows, ignore_conflicts=True)
-    return Price.objects.count() - before
+    with transaction.atomic():
+        before = Price.objects.count()
+        Price.objects.bulk_create(rows, ignore_conflicts=True)
+        added = Price.objects.count() - before
+        if added:
+            audit.record("prices.loaded", actor=actor, workspace_id=None, added=added)
+    return added
+
+
+def add_price(price: Price, *, actor: audit.Actor) -> None:
+    """Saves a new, validated row."""
+    with transaction.atomic():
+        price.save(force_insert=True)
+        audit.record(
+            "price.added",
+            actor=actor,
+            workspace_id=None,
+            target=("price", price.pk),
+            provider=price.provider,
+            model=price.model,
+            meter=price.meter,
+            micro_per_million=price.micro_per_million,
+            effective_at=price.effective_at.isoformat(),
+        )
 
 
 def _rows(entry: dict[str, Any]) -> list[Price]:

@@ -33,6 +33,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Apps. The control plane lives in `public`, the data plane in one schema per workspace.
 SHARED_APPS = [
+    "django.contrib.admin",  # before django_tenants, whose pages for it break the content security policy
     "django_tenants",
     "config",
     "tenants",
@@ -43,7 +44,6 @@ SHARED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.admin",
     "allauth",
     "allauth.account",
     "csp",

@@ -1,0 +1,68 @@
+"""Forms of the staff pages."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from tenants.models import Workspace
+from usage.models import Price, Stop
+
+
+class PriceForm(forms.ModelForm):
+    class Meta:
+        model = Price
+        fields = ["provider", "model", "meter", "micro_per_million", "effective_at", "source"]
+        help_texts = {
+            "provider": "As in PROVIDER_NAME.",
+            "micro_per_million": "Micro-units per million tokens: 150000 is 0.15 per million.",
+            "effective_at": "Runs that begin from this moment on cost this much.",
+            "source": "Where the price is published.",
+        }
+
+
+class StopForm(forms.ModelForm):
+    class Meta:
+        model = Stop
+        fields = ["scope", "target", "reason"]
+        help_texts = {
+            "target": "Platform: empty. Workspace: its slug or id. Assistant: its id. Model: its name.",
+            "reason": "Shown to everybody whose model calls are refused.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        scope = data.get("scope")
+        if scope is None or "target" not in data:
+            return data
+        data["target"] = _target(scope, data["target"].strip())
+        if Stop.objects.filter(scope=scope, target=data["target"], lifted_at__isnull=True).exists():
+            raise forms.ValidationError("This stop is set already.")
+        return data
+
+
+def _target(scope: str, text: str) -> str:
+    """As `usage.stops` compares it. Raises ValidationError."""
+    if scope == Stop.Scope.PLATFORM:
+        if text:
+            raise forms.ValidationError({"target": "A stop of the platform has no target."})
+        return ""
+    if scope == Stop.Scope.WORKSPACE:
+        return _workspace_id(text)
+    if scope == Stop.Scope.ASSISTANT:
+        return _canonical_id(text, "Give the assistant's id.")
+    if not text:
+        raise forms.ValidationError({"target": "Give the model's name."})
+    return text
+
+
+def _workspace_id(text: str) -> str:
+    row = Workspace.objects.filter(slug=text).values_list("id", flat=True).first()
+    return str(row) if row else _canonical_id(text, "There is no such workspace.")
+
+
+def _canonical_id(text: str, message: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise forms.ValidationError({"target": message}) from error
