@@ -4,12 +4,14 @@
 own transactional tests are refused: their flush would TRUNCATE append-only tables, which the database forbids.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from tests import factories
@@ -92,6 +94,20 @@ def committed(cast, django_db_blocker) -> Iterator[None]:
         yield
         assert not connection.in_atomic_block
         connection.close()
+
+
+@pytest.fixture
+def assert_queries() -> Callable[[int], AbstractContextManager[None]]:
+    """`with assert_queries(1): …` counts the statements but for `SET search_path`, which comes when a path changes."""
+    return _assert_queries
+
+
+@contextmanager
+def _assert_queries(expected: int) -> Iterator[None]:
+    with CaptureQueriesContext(connection) as captured:
+        yield
+    statements = [row["sql"] for row in captured if not row["sql"].startswith("SET search_path")]
+    assert len(statements) == expected, "\n".join(statements)
 
 
 @pytest.fixture

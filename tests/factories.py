@@ -179,6 +179,8 @@ def open_hold(**fields) -> UUID:
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T | BaseException]:
     """Runs `work(0)` … `work(count - 1)` in real threads that begin together; results in order, or what was raised."""
+    assert not connection.in_atomic_block, "threads see what is committed: use the fixture `committed`"
+    connection.close()
     barrier = threading.Barrier(count)
 
     def begin(number: int) -> T | BaseException:

@@ -29,9 +29,9 @@ def test_checksum_of_a_known_key_never_changes():
     assert api_keys.is_well_formed(body + "3fWtr5")
 
 
-def test_one_wrong_character_anywhere_is_refused_without_a_query(db, django_assert_num_queries):
+def test_one_wrong_character_anywhere_is_refused_without_a_query(db, assert_queries):
     text = api_keys.generate().text
-    with django_assert_num_queries(0):
+    with assert_queries(0):
         for index, character in enumerate(text):
             other = CHARACTERS[(CHARACTERS.find(character) + 1) % 62]
             wrong = text[:index] + other + text[index + 1 :]
@@ -42,14 +42,14 @@ def test_one_wrong_character_anywhere_is_refused_without_a_query(db, django_asse
 @pytest.mark.parametrize(
     "text", ["", "stw_", "sk-proj-abc", "stw_" + "é" * 44, "stw_" + "0" * 44, "stw_" + "0" * 4000]
 )
-def test_what_only_looks_like_a_key_is_refused_without_a_query(db, django_assert_num_queries, text):
-    with django_assert_num_queries(0), pytest.raises(queries.InvalidApiKey):
+def test_what_only_looks_like_a_key_is_refused_without_a_query(db, assert_queries, text):
+    with assert_queries(0), pytest.raises(queries.InvalidApiKey):
         queries.get_key_owner(text, now=timezone.now())
 
 
-def test_real_key_costs_one_query(db, owner, django_assert_num_queries):
+def test_real_key_costs_one_query(db, owner, assert_queries):
     text = factories.make_key(owner.member)
-    with django_assert_num_queries(1):
+    with assert_queries(1):
         member, workspace, _ = queries.get_key_owner(text, now=timezone.now())
     assert (member.user_id, workspace) == (owner.user.id, owner.workspace)
 
@@ -123,7 +123,7 @@ def test_key_dies_with_its_membership(db, acme):
         queries.get_key_owner(text, now=timezone.now())
 
 
-def test_last_use_is_kept_to_the_minute(db, owner, django_assert_num_queries):
+def test_last_use_is_kept_to_the_minute(db, owner, assert_queries):
     from accounts import services
 
     text = factories.make_key(owner.member)
@@ -132,7 +132,7 @@ def test_last_use_is_kept_to_the_minute(db, owner, django_assert_num_queries):
     services.note_key_use(key, now=now)
     key.refresh_from_db()
     assert key.last_used_at == now
-    with django_assert_num_queries(0):
+    with assert_queries(0):
         services.note_key_use(key, now=now + timedelta(seconds=59))
     services.note_key_use(key, now=now + timedelta(seconds=61))
     key.refresh_from_db()

@@ -1,5 +1,6 @@
 """Which open streams must end: those whose session, key or membership is gone."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -46,9 +47,9 @@ def test_whoever_still_stands_is_not_revoked(by_session, by_key):
     assert revocation.list_revoked([]) == set()
 
 
-def test_costs_three_queries_however_many_watch(by_session, by_key, django_assert_num_queries):
+def test_costs_three_queries_however_many_watch(by_session, by_key, assert_queries):
     many = [Principal(uuid4(), uuid4(), session_key=f"s{n}", api_key_id=uuid4()) for n in range(20)]
-    with django_assert_num_queries(3):
+    with assert_queries(3):
         assert revocation.list_revoked([*many, by_session, by_key]) == set(many)
 
 
@@ -128,7 +129,7 @@ def test_sign_out_is_announced(by_session, member, announcements, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/accounts/logout/")
     assert [note for note in announcements() if session_key in note] == [
-        '{"kind": "session", "id": "%s"}' % session_key
+        json.dumps({"kind": "session", "id": session_key})
     ]
     assert not Session.objects.filter(session_key=session_key).exists()
 

@@ -29,9 +29,9 @@ def test_scope_enters_the_workspace_and_leaves_it(db, acme):
     assert search_path() == "public"
 
 
-def test_scope_costs_one_query(db, acme, django_assert_num_queries):
+def test_scope_costs_one_query(db, acme, assert_queries):
     search_path()
-    with django_assert_num_queries(1), workspace_scope(acme.id):
+    with assert_queries(1), workspace_scope(acme.id):
         pass
 
 

@@ -1,0 +1,145 @@
+"""What tokens cost: whole micro-units, rounded up once, at the price of the day the work began."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.factories import open_hold
+from usage import prices
+from usage.holds import services
+from usage.holds.types import Actual
+from usage.models import Hold, LedgerEntry, Price
+
+DAY = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def cost(
+    model: str = "gpt-4o-mini", *, at: datetime = DAY, fresh: int = 0, cached: int = 0, output: int = 0
+) -> int:
+    actual = Actual(
+        provider="openai",
+        model=model,
+        input_tokens=fresh + cached,
+        output_tokens=output,
+        cached_tokens=cached,
+    )
+    return prices.cost_micro(actual, at=at)
+
+
+@pytest.mark.parametrize(
+    ("model", "fresh", "cached", "output", "expected"),
+    [
+        # gpt-4o-mini: 150,000 in, 75,000 cached, 600,000 out per million
+        ("gpt-4o-mini", 0, 0, 0, 0),
+        ("gpt-4o-mini", 1, 0, 0, 1),  # 0.15
+        ("gpt-4o-mini", 0, 0, 1, 1),  # 0.6
+        ("gpt-4o-mini", 20, 0, 0, 3),  # exactly 3
+        ("gpt-4o-mini", 21, 0, 0, 4),  # 3.15
+        ("gpt-4o-mini", 7, 0, 3, 3),  # 1.05 + 1.8 = 2.85; rounded apart it would be 4
+        ("gpt-4o-mini", 600, 400, 0, 120),  # 90 + 30
+        ("gpt-4o-mini", 600, 400, 200, 240),
+        ("gpt-4o-mini", 0, 1000, 0, 75),
+        ("gpt-4o-mini", 1_000_000, 0, 1_000_000, 750_000),
+        ("gpt-4o", 1, 0, 0, 3),  # 2.5
+        ("gpt-4o", 2, 0, 0, 5),
+        ("gpt-4o", 1_000, 1_000, 1_000, 13_750),
+        # no cached rate: cached tokens cost what fresh ones do
+        ("text-embedding-3-small", 500_000, 500_000, 0, 20_000),
+        ("text-embedding-3-small", 0, 0, 999, 0),
+        ("gpt-4o", 9_000_000_000_000, 0, 0, 22_500_000_000_000),
+    ],
+)
+def test_cost_table(db, model, fresh, cached, output, expected):
+    assert cost(model, fresh=fresh, cached=cached, output=output) == expected
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(fresh=st.integers(0, 10**9), cached=st.integers(0, 10**9), output=st.integers(0, 10**9))
+def test_cost_is_the_smallest_whole_number_not_below_the_exact_amount(db, fresh, cached, output):
+    exact = fresh * 150_000 + cached * 75_000 + output * 600_000
+    charged = cost(fresh=fresh, cached=cached, output=output)
+    assert isinstance(charged, int)
+    assert (charged - 1) * 1_000_000 < exact <= charged * 1_000_000
+
+
+def test_unknown_model_costs_nothing_and_is_logged(db, caplog):
+    with caplog.at_level(logging.WARNING, logger="usage.prices"):
+        assert cost("never-heard-of", fresh=10, output=10) == 0
+    assert [record.message for record in caplog.records] == ["a model without a price was used"]
+
+
+def test_same_model_of_another_provider_has_its_own_price(db):
+    actual = Actual(provider="elsewhere", model="gpt-4o-mini", input_tokens=1_000_000, output_tokens=0)
+    assert prices.cost_micro(actual, at=DAY) == 0
+
+
+def new_price(meter: str, micro: int, effective_at: datetime) -> None:
+    Price.objects.create(
+        provider="openai", model="gpt-4o-mini", meter=meter, micro_per_million=micro, effective_at=effective_at,
+        source="test",
+    )  # fmt: skip
+
+
+def test_new_price_counts_from_its_moment_on(db):
+    new_price("output_tokens", 1_000_000, DAY)
+    before, after = DAY - timedelta(microseconds=1), DAY
+    assert cost(at=before, output=1000) == 600
+    assert cost(at=after, output=1000) == 1000
+    assert cost(at=after, fresh=1000) == 150, "the other meters keep their price"
+
+
+def test_before_the_first_price_nothing_is_charged(db):
+    assert cost(at=datetime(2020, 1, 1, tzinfo=UTC), fresh=1000) == 0
+
+
+def test_run_is_charged_at_the_price_of_the_moment_it_was_held(db):
+    hold_id = open_hold()
+    begun = DAY - timedelta(seconds=30)
+    Hold.objects.filter(id=hold_id).update(created_at=begun)
+    new_price("output_tokens", 9_000_000, DAY)
+    services.claim(hold_id)
+    actual = Actual(provider="openai", model="gpt-4o-mini", input_tokens=0, output_tokens=1000)
+    with transaction.atomic():
+        assert services.settle(hold_id, attempt=1, actual=actual).cost_micro == 600
+    assert LedgerEntry.objects.get(hold_id=hold_id).cost_micro == 600
+
+
+def test_asking_for_rates_is_one_query(db, assert_queries):
+    with assert_queries(1):
+        rates = prices.list_rates(provider="openai", model="gpt-4o", at=DAY)
+    assert rates == {"input_tokens": 2_500_000, "cached_tokens": 1_250_000, "output_tokens": 10_000_000}
+
+
+def test_loading_published_prices_again_adds_and_changes_nothing(db):
+    before = list(Price.objects.order_by("id").values())
+    assert prices.load_published() == 0
+    assert list(Price.objects.order_by("id").values()) == before
+
+
+def test_loading_adds_only_new_rows(db, tmp_path):
+    path = tmp_path / "prices.yaml"
+    path.write_text("prices: [{provider: p, model: m, effective: 2026-01-01, input_tokens: 1, source: s}]")
+    assert prices.load_published(path) == 1
+    assert prices.load_published(path) == 0
+    assert prices.list_rates(provider="p", model="m", at=DAY) == {"input_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{model: m, effective: 2026-01-01, input_tokens: 1}",
+        "{provider: p, model: m, effective: soon, input_tokens: 1, source: s}",
+    ],
+)
+def test_broken_price_file_stops_loudly_and_adds_nothing(db, tmp_path, row):
+    path = tmp_path / "prices.yaml"
+    path.write_text(f"prices: [{row}]")
+    before = Price.objects.count()
+    with pytest.raises(ImproperlyConfigured, match=r"prices\.yaml: m"):
+        prices.load_published(path)
+    assert Price.objects.count() == before
