@@ -1,7 +1,7 @@
 """Writes to conversations. Each sends at most one question and starts at most one run, in one transaction."""
 
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -52,11 +52,32 @@ class Turn:
 def start_conversation(
     *, member: Member, assistant: Assistant, text: str, client_id: UUID | None = None
 ) -> Turn:
-    """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped."""
+    """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped.
+
+    The same `client_id` again returns the first turn and starts nothing: the conversation's id is made from it.
+    """
     text = _checked(text)
+    conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
+    try:
+        return _begin(member, assistant, text, conversation_id, client_id)
+    except IntegrityError:
+        conversation = Conversation.objects.filter(id=conversation_id).first()
+        earlier = _sent_already(conversation, client_id) if conversation else None
+        if earlier is None:
+            raise
+        return earlier
+
+
+def _begin(
+    member: Member, assistant: Assistant, text: str, conversation_id: UUID, client_id: UUID | None
+) -> Turn:
     with transaction.atomic():
         conversation = Conversation.objects.create(
-            owner_id=member.user_id, assistant=assistant, title=_title(text), updated_at=timezone.now()
+            id=conversation_id,
+            owner_id=member.user_id,
+            assistant=assistant,
+            title=_title(text),
+            updated_at=timezone.now(),
         )
         audit.record(
             "conversation.started",
@@ -169,7 +190,7 @@ def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | 
     question = conversation.messages.filter(client_id=client_id).first()
     if question is None:
         return None
-    answer = question.children.order_by("created_at").get()
+    answer = question.children.order_by("created_at")[0]
     return Turn(conversation, question, answer, answer.runs.order_by("-created_at").first())
 
 
