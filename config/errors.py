@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render as render_template
+from django.template.loader import render_to_string
 
 from config import logs
 
@@ -137,6 +138,9 @@ def _page(request: HttpRequest, error: DomainError) -> HttpResponse:
         "action_url": error.data.get("action_url"),
         "action_label": error.data.get("action_label"),
     }
+    if error.status >= 500 and error.code == "internal":
+        # Without the request: whatever failed may be what the page's own context needs.
+        return HttpResponse(render_to_string("errors/500.html", context), status=error.status)
     fragment = bool(getattr(request, "htmx", False))
     template = "assistants/_problem.html" if fragment else "errors/problem.html"
     return render_template(request, template, context, status=error.status)

@@ -47,15 +47,21 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
 def _up_parser() -> argparse.ArgumentParser:
     parser = _parser("up")
-    default = int(os.environ.get("PORT") or up.DEFAULT_PORT)
+    default = os.environ.get("PORT") or str(up.DEFAULT_PORT)
     parser.add_argument(
-        "--port", type=int, default=default, help="port of the web server (default: %(default)s)"
+        "--port", type=_port, default=default, help="port of the web server (default: %(default)s)"
     )
     parser.add_argument("--detach", action="store_true", help="return when everything is ready")
     parser.add_argument("--reset", action="store_true", help="begin with an empty database")
     parser.add_argument("--quiet", action="store_true", help="do not show the processes' logs")
     parser.add_argument("--relayed", action="store_true", help=argparse.SUPPRESS)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; ports are 1 to 65535")
+    return int(text)
 
 
 def _bench_parser() -> argparse.ArgumentParser:

@@ -66,7 +66,6 @@ def bench(arguments: list[str], *, llm_workers: int, reset: bool) -> int:
             **stack.environment,
             "BENCH_BASE_URL": stack.url,
             "BENCH_STATE": str(stack.state.processes_file),
-            "BENCH_OPTIONS": f"--llm-workers {llm_workers}" + (" --reset" if reset else ""),
             "BENCH_OPTIONS": f"--llm-workers {llm_workers}" if llm_workers > 1 else "",
         }
         return run_in_foreground([sys.executable, "-m", "bench", *arguments], environment)

@@ -154,6 +154,7 @@ class Stack:
         code = stamps.code(self.state.directory, demo=self.options.demo)
         collecting = None if static.is_current() else self.supervisor.begin(self._collect_static())
         if "DATABASE_URL" in os.environ or not code.is_current():
+            self.output.say("Migrating the database …")
             self.supervisor.run(self._service("migrate", processes.manage("migrate_all")))
             if self.options.demo:
                 self.output.say("Loading demo data …")
