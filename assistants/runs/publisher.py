@@ -6,9 +6,11 @@ lives here and in the row, and the next event is a `snapshot` of it all.
 
 import asyncio
 import contextlib
+import itertools
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import redis.asyncio
@@ -25,10 +27,12 @@ RETRY_S = 0.5
 FINISH_TRIES = 5
 logger = logging.getLogger(__name__)
 
+Event = tuple[str, dict[str, Any]]
+
 
 @dataclass
 class RunStream:
-    """The events of one attempt. Offsets count Unicode code points."""
+    """The events of one attempt. `waiting` holds texts and events in order; offsets count Unicode code points."""
 
     workspace_id: UUID
     run_id: UUID
@@ -37,11 +41,11 @@ class RunStream:
     parts: list[str] = field(default_factory=list)
     length: int = 0
     sent_length: int = 0
-    pending: list[str] = field(default_factory=list)
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    waiting: list[str | Event] = field(default_factory=list)
     exists: bool = False
     needs_snapshot: bool = False
     is_fenced: bool = False
+    is_ended: bool = False
 
     def __post_init__(self) -> None:
         self.key = keys.stream_key(self.workspace_id, self.run_id)
@@ -52,21 +56,28 @@ class RunStream:
         return "".join(self.parts)
 
     def take_frames(self) -> list[tuple[EventId, bytes]]:
-        """Turns what waits into frames, in order: text before the events that followed it."""
-        frames = []
+        """Turns what waits into frames, in its order; texts that follow each other become one delta."""
+        waiting, self.waiting = self.waiting, []
         if self.needs_snapshot:
-            self.needs_snapshot = False
-            self.pending.clear()
-            self.sent_length = self.length
-            frames.append(self._frame("snapshot", {"text": self.text}))
-        elif self.pending:
-            text = "".join(self.pending)
-            self.pending.clear()
-            frames.append(self._frame("delta", {"offset": self.sent_length, "text": text}))
-            self.sent_length += len(text)
-        events, self.events = self.events, []
-        frames += [self._frame(event, data) for event, data in events]
+            return self._begin_anew([item for item in waiting if not isinstance(item, str)])
+        frames = []
+        for is_text, items in itertools.groupby(waiting, lambda item: isinstance(item, str)):
+            if is_text:
+                text = "".join(cast("Iterator[str]", items))
+                frames.append(self._frame("delta", {"offset": self.sent_length, "text": text}))
+                self.sent_length += len(text)
+            else:
+                frames += [self._frame(*event) for event in cast("Iterator[Event]", items)]
         return frames
+
+    def _begin_anew(self, events: list[Event]) -> list[tuple[EventId, bytes]]:
+        """Everything said so far; `status` goes before it, because `restarted` clears what viewers show."""
+        self.needs_snapshot = False
+        self.sent_length = self.length
+        first = [event for event in events if event[0] == "status"]
+        rest = [event for event in events if event[0] != "status"]
+        snapshot: Event = ("snapshot", {"text": self.text})
+        return [self._frame(*event) for event in (*first, snapshot, *rest)]
 
     def _frame(self, event: str, data: dict[str, Any]) -> tuple[EventId, bytes]:
         self.seq += 1
@@ -92,21 +103,22 @@ class Publisher:
     def add_text(self, stream: RunStream, text: str) -> None:
         is_first = not stream.parts
         stream.parts.append(text)
-        stream.pending.append(text)
+        stream.waiting.append(text)
         stream.length += len(text)
         self._mark(stream, urgent=is_first)
 
     def emit(self, stream: RunStream, event: str, data: dict[str, Any]) -> None:
-        stream.events.append((event, data))
+        stream.waiting.append((event, data))
         self._mark(stream, urgent=True)
 
     async def finish(self, stream: RunStream, data: dict[str, Any]) -> None:
         """Sends `done` after everything else. Gives up after some seconds: the row tells the end too."""
-        stream.events.append(("done", data))
+        stream.is_ended = True
+        stream.waiting.append(("done", data))
         for _ in range(FINISH_TRIES):
             if await self._flush({stream.run_id: stream}, ttl=DONE_TTL_S):
                 break
-            stream.events = [("done", data)]
+            stream.waiting = [("done", data)]
             await asyncio.sleep(RETRY_S)
         self._dirty.pop(stream.run_id, None)
 
@@ -128,6 +140,9 @@ class Publisher:
             batch, self._dirty = self._dirty, {}
             if not await self._flush(batch, ttl=LIVE_TTL_S):
                 await asyncio.sleep(RETRY_S)
+                for stream in batch.values():
+                    if stream.needs_snapshot and not stream.is_ended:
+                        self._mark(stream, urgent=True)
 
     async def _flush(self, batch: dict[UUID, RunStream], *, ttl: int) -> bool:
         """One pipeline for all streams of the batch. False when Redis did not take it."""
