@@ -62,6 +62,7 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
             "openai": {"level": "WARNING"},
             # One line per task says nothing that the run's own row does not.
             "celery.app.trace": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
         },

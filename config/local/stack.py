@@ -197,7 +197,12 @@ class Stack:
     def _worker(self, name: str, process: str, *, number: int) -> Service:
         environment = {**self.environment, "WORKER_NUMBER": str(number)}
         (command,) = processes.commands(process, environment)
-        return self._service(name, command, ready_text=" ready.")
+        return self._service(name, command, ready_text=self._worker_ready_text())
+
+    def _worker_ready_text(self) -> str | None:
+        """Celery says so in its log only; with a quieter log a worker counts as ready at once."""
+        level = self.environment.get("LOG_LEVEL") or "INFO"
+        return " ready." if level.upper() in {"DEBUG", "INFO"} else None
 
     def _service(self, name: str, command: list[str], **more: object) -> Service:
         return Service(name=name, command=tuple(command), environment=self.environment, **more)  # type: ignore[arg-type]
