@@ -27,6 +27,7 @@ from config.local.state import MARK, State, secret_key
 from config.local.supervisor import Supervisor
 
 WATCH_S = 0.2
+CELERY_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 SIMULATED_KEY = "simulated"
 NO_PROVIDER = f"http://{LOOPBACK}:9/v1"
 """The discard port: a call without a provider fails at once and never leaves the machine."""
@@ -110,6 +111,10 @@ class Stack:
             environment.setdefault("BASE_URL", self.url)
         if not environment.get("OPENAI_API_KEY") or options.simulated:
             environment |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": NO_PROVIDER}
+        # Celery warns root at length, at every start of a worker
+        environment["PYTHONWARNINGS"] = (
+            f"{CELERY_ROOT_WARNING},{os.environ.get('PYTHONWARNINGS', '')}".rstrip(",")
+        )
         for name, value in (("LOG_FORMAT", "text"), ("WEB_GRACEFUL_TIMEOUT", "3")):
             environment.setdefault(name, value)
         return environment | dict(options.environment)
