@@ -97,8 +97,8 @@ class Books:
 
     def read(self, run_ids: Iterable[str], connection: psycopg.Connection[Any] | None = None) -> list[Entry]:
         if connection is None:
-            with self.connect() as connection:
-                return self.read(run_ids, connection)
+            with self.connect() as own:
+                return self.read(run_ids, own)
         query = sql.SQL(ENTRIES).format(schema=sql.Identifier(self.schema))
         with connection.cursor(row_factory=class_row(Entry)) as cursor:
             return cursor.execute(query, [list(run_ids)]).fetchall()

@@ -24,6 +24,15 @@ class Turn:
     """Finds the run's requests in the simulator's book."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question on the page."""
+
+    page_url: str
+    events_url: str
+    run: str
+
+
 class KeyCaller:
     """Holds an API key."""
 
@@ -84,18 +93,21 @@ class Person:
         assert answer.status_code < 400, (path, answer.status_code, answer.text[:500])
         return answer
 
-    def ask(self, text: str, **steering: Any) -> str:
-        """Starts a conversation on the chat page; returns the address of its running answer's events."""
-        chat = f"/w/{self.workspace}/chat/"
-        started = self.post(chat, {"text": steer(text, **steering)}, form=chat)
-        page = self.http.get(started.headers["location"]).text
-        found = re.search(r'data-events-url="([^"]+)"', page)
-        assert found, "the page shows no running answer"
-        return found[1]
+    def ask(self, text: str, **steering: Any) -> Asked:
+        """Starts a conversation by the session, as a script of the page would; then its pages are this person's."""
+        headers = {"X-Workspace": self.workspace, "X-CSRFToken": self.http.cookies["csrf"]}
+        answer = self.http.post(
+            "/api/v1/conversations",
+            json={"text": steer(text, **steering)},
+            headers={**headers, "Referer": self.url},
+        )
+        assert answer.status_code == 201, answer.text
+        turn, chat = answer.json(), f"/w/{self.workspace}/chat"
+        return Asked(f"{chat}/{turn['conversation']}/", f"{chat}/runs/{turn['run']}/events/", turn["run"])
 
-    def watch(self, events_url: str, **more: Any) -> Viewer:
+    def watch(self, asked: Asked, **more: Any) -> Viewer:
         cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
-        viewer = Viewer(self.url + events_url, {"Cookie": cookies}, **more)
+        viewer = Viewer(self.url + asked.events_url, {"Cookie": cookies}, **more)
         viewer.start()
         return viewer
 

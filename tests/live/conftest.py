@@ -10,6 +10,7 @@ from config.local.stack import Stack
 from tests.live import running
 from tests.live.books import Books
 from tests.live.callers import KeyCaller, Person
+from tests.live.faults import Faults
 from tests.live.provider import Provider
 
 
@@ -46,6 +47,11 @@ def books(stack: Stack) -> Books:
 @pytest.fixture(scope="session")
 def provider(stack: Stack) -> Provider:
     return Provider(stack)
+
+
+@pytest.fixture(scope="session")
+def faults(stack: Stack) -> Faults:
+    return Faults(stack)
 
 
 @pytest.fixture

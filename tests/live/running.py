@@ -15,7 +15,8 @@ STACK = pytest.StashKey[Stack]()
 NUMBERS = pytest.StashKey[list[str]]()
 MOST_STACKS = 8
 NOT_INHERITED = (
-    "DATABASE_URL", "REDIS_URL", "BASE_URL", "STATE_DIR", "MAIL_DIR", "STATIC_ROOT", "OPENAI_API_KEY", "OPENAI_BASE_URL",
+    "DATABASE_URL", "REDIS_URL", "BASE_URL", "STATE_DIR", "MAIL_DIR", "STATIC_ROOT",
+    "OPENAI_API_KEY", "OPENAI_BASE_URL",
 )  # fmt: skip
 SILENCE_S = 4
 """After so many seconds without a byte a provider counts as silent; short, so that its tests are."""

@@ -11,7 +11,10 @@ from tenants import keys
 from tests.live.books import eventually
 from tests.live.viewers import Transcript, random_cuts
 
-TRICKY = "Grüße, 東京! 👩‍👩‍👧‍👦 e\u0301 \U0001f9ff — 𝔘nicode.\n\n```py\nprint('a:\\n\\nb')\n```\ndata: id: 7-7\r\nevent: done\n" * 4
+TRICKY = (
+    "Grüße, 東京! 👩\u200d👩\u200d👧\u200d👦 e\u0301 \U0001f9ff — 𝔘nicode.\n\n"
+    "```py\nprint('a:\\n\\nb')\n```\ndata: id: 7-7\r\nevent: done\n"
+) * 4
 
 
 def digest(text):

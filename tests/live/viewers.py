@@ -1,5 +1,6 @@
 """Reads a run's events as a browser does: appends deltas, obeys snapshots, comes back with the last id it saw."""
 
+import contextlib
 import itertools
 import json
 import threading
@@ -78,7 +79,6 @@ class Viewer(threading.Thread):
         self.headers = headers
         self.known = known or Transcript()
         self.statuses: list[int] = []
-        self.opened = threading.Event()
         self.closed_at = 0.0
         self._cuts = cuts
         self._comes_back = comes_back
@@ -92,10 +92,9 @@ class Viewer(threading.Thread):
         deadline = time.monotonic() + GIVE_UP_S
         with httpx2.Client(timeout=30) as client:
             while not self._gone.is_set() and time.monotonic() < deadline:
-                try:
+                # The server may be killed under us, or not be back yet.
+                with contextlib.suppress(httpx2.TransportError):
                     self._read_once(client)
-                except httpx2.TransportError:
-                    pass  # the server was killed under us, or is not back yet
                 self.closed_at = time.monotonic()
                 if self.known.done is not None or not self._comes_back or self._is_refused():
                     return
@@ -117,9 +116,8 @@ class Viewer(threading.Thread):
     def _read_body(self, response: httpx2.Response) -> None:
         room = next(self._cuts) if self._cuts else None
         rest = b""
-        for piece in response.iter_raw():
-            self.opened.set()
-            piece = piece[:room]
+        for raw in response.iter_raw():
+            piece = raw[:room]
             *blocks, rest = (rest + piece).split(b"\n\n")
             for block in blocks:
                 self.known.take(block.decode())
