@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.models import Run
@@ -70,7 +72,7 @@ async def _whole(reply: Reply) -> HttpResponseBase:
             run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
             if run is None:
                 return _error("internal")
-            return _error(run.error_code) if data["state"] == "failed" else _completion(reply, run)
+            return _failure(run) if data["state"] == "failed" else _completion(reply, run)
     return _error("access_ended")
 
 
@@ -80,7 +82,8 @@ async def _stream(reply: Reply) -> HttpResponseBase:
     async for event, data in events:
         if event == "done" and data["state"] == "failed":
             await events.aclose()
-            return _error(data["code"])
+            run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
+            return _error(data["code"]) if run is None else _failure(run)
         if event in ("delta", "snapshot", "tool", "done"):
             body = _chunks(reply, events, (event, data))
             return unbuffered(StreamingHttpResponse(body, content_type=EVENT_STREAM))
@@ -162,6 +165,15 @@ def _event(body: dict[str, Any]) -> bytes:
 
 def _domain_error(code: str) -> errors.DomainError:
     return errors.DomainError(words.of(code).message, code=code, status=STATUS.get(code, 502))
+
+
+def _failure(run: Run) -> HttpResponse:
+    """The error of a failed run, with the time that the provider asked to wait."""
+    response = _error(run.error_code)
+    if run.retry_at is not None:
+        seconds = (run.retry_at - timezone.now()).total_seconds()
+        response["Retry-After"] = str(max(0, math.ceil(seconds)))
+    return response
 
 
 def _error(code: str) -> HttpResponse:
