@@ -87,7 +87,9 @@ class Hub:
                 is_blind = self._subscription is None
                 wait = FIRST_DOUBT_S if silent_s == 0 or is_blind else HEARTBEAT_S
                 try:
-                    item = await asyncio.wait_for(viewer.queue.get(), wait)
+                    # Not wait_for: until Python 3.12 it can lose the cancellation of a viewer who leaves.
+                    async with asyncio.timeout(wait):
+                        item = await viewer.queue.get()
                 except TimeoutError:
                     silent_s += wait
                     for raw in await self._doubt(viewer):
@@ -149,16 +151,18 @@ class Hub:
             return
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             await self._subscription.subscribe(channel)
-            await asyncio.wait_for(event.wait(), 2)
+            async with asyncio.timeout(2):
+                await event.wait()
 
     async def _listen(self) -> None:
         while True:
             try:
                 async with redis_clients.async_subscriber().pubsub() as subscription:
-                    await subscription.subscribe(revocation.CHANNEL, *self._viewers)
+                    await subscription.subscribe(revocation.CHANNEL)
+                    # From here on viewers subscribe by themselves; those who came earlier do it here.
                     self._subscription = subscription
-                    for viewer in self._all_viewers():
-                        viewer.put(REFILL)
+                    if self._viewers:
+                        await subscription.subscribe(*self._viewers)
                     async for message in subscription.listen():
                         self._receive(message)
             except (RedisError, OSError):
@@ -171,14 +175,25 @@ class Hub:
         channel = message["channel"].decode()
         if message["type"] == "subscribe":
             self._subscribed.setdefault(channel, asyncio.Event()).set()
+            for viewer in self._viewers.get(channel, ()):
+                viewer.put(REFILL)
         elif message["type"] == "message" and channel == revocation.CHANNEL:
-            note = json.loads(message["data"])
-            for viewer in self._all_viewers():
-                if revocation.is_hit(viewer.principal, note["kind"], note["id"]):
-                    viewer.put(CLOSE)
+            self._revoke(message["data"])
         elif message["type"] == "message":
             for viewer in self._viewers.get(channel, ()):
                 viewer.put(message["data"])
+
+    def _revoke(self, announcement: bytes) -> None:
+        try:
+            note = json.loads(announcement)
+            kind, identifier = note["kind"], note["id"]
+        except (ValueError, KeyError, TypeError):
+            # It must not end the listening of the process; the periodic check sees what it meant.
+            logger.warning("an announced revocation was unreadable")
+            return
+        for viewer in self._all_viewers():
+            if revocation.is_hit(viewer.principal, kind, identifier):
+                viewer.put(CLOSE)
 
     def _all_viewers(self) -> list[Viewer]:
         return [viewer for viewers in self._viewers.values() for viewer in viewers]
