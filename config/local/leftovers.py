@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import psutil
 
 POLL_S = 0.05
+MARK = "STATE_DIR"
+"""In the environment of every process of a stack; tells leftovers from strangers."""
 
 
 def end(processes: Sequence[psutil.Process], *, first: signal.Signals, grace: float) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import redis
 
+from config.local import leftovers
 from config.local.children import Service
 from config.local.failures import LocalFailure
 from config.local.ports import LOOPBACK, free_port
@@ -27,12 +28,13 @@ class RedisServer:
     command: tuple[str, ...]
     url: str
     description: str
+    state_dir: Path
 
     def service(self) -> Service:
         return Service(
             name="redis",
             command=self.command,
-            environment={"PATH": os.environ.get("PATH", os.defpath)},
+            environment={"PATH": os.environ.get("PATH", os.defpath), leftovers.MARK: str(self.state_dir)},
             ready=self.is_ready,
             grace=20,
             keeps_data=True,
@@ -51,7 +53,7 @@ def prepare_redis(state_dir: Path, *, durable: bool, loopback: bool = False) -> 
     """Find a server and write its configuration; starts nothing."""
     found = find_redis()
     if found is None:
-        return _python_stand_in()
+        return _python_stand_in(state_dir)
     binary, version = found
     # an older server cannot read a newer one's files
     home = state_dir / "redis" / ".".join(map(str, version[:2]))
@@ -68,6 +70,7 @@ def prepare_redis(state_dir: Path, *, durable: bool, loopback: bool = False) -> 
         command=(binary, str(configuration)),
         url=f"redis://:{password}@{LOOPBACK}:{port}/0" if port else f"unix://{quote(str(socket_path))}?db=0",
         description=f"{Path(binary).name} {'.'.join(map(str, version))}",
+        state_dir=state_dir,
     )
 
 
@@ -80,6 +83,8 @@ def _configuration(home: Path, socket_path: Path, *, password: str, port: int, d
         f"appendonly {'yes' if durable else 'no'}",
         "appendfsync everysec",
         "daemonize no",
+        # a title written over its environment would hide whose it is
+        "set-proc-title no",
         "loglevel warning",
         'logfile ""',
     ]
@@ -118,7 +123,7 @@ def read_version(binary: str) -> tuple[int, ...] | None:
     return tuple(int(part) for part in match.groups()) if match else None
 
 
-def _python_stand_in() -> RedisServer:
+def _python_stand_in(state_dir: Path) -> RedisServer:
     if importlib.util.find_spec("fakeredis") is None:
         raise LocalFailure(
             "There is no Redis for this machine: install redis-server or valkey-server (6.2 or newer), "
@@ -129,4 +134,5 @@ def _python_stand_in() -> RedisServer:
         command=(sys.executable, "-m", "config.local.redis_stand_in", str(port)),
         url=f"redis://{LOOPBACK}:{port}/0",
         description="fakeredis, which keeps nothing",
+        state_dir=state_dir,
     )

@@ -17,13 +17,13 @@ from types import TracebackType
 from typing import Self
 
 from config import processes
-from config.local import external, stamps
+from config.local import external, leftovers, stamps
 from config.local.children import Child, Service
 from config.local.output import Output
 from config.local.ports import LOOPBACK, free_port, require_free_port
 from config.local.postgres import prepare_postgres
 from config.local.redis_server import prepare_redis
-from config.local.state import MARK, State, secret_key
+from config.local.state import State, secret_key
 from config.local.supervisor import Supervisor
 
 WATCH_S = 0.2
@@ -98,7 +98,7 @@ class Stack:
 
     def _base_environment(self) -> dict[str, str]:
         options = self.options
-        environment = {**os.environ, MARK: str(self.state.directory), "SECRET_KEY": secret_key()}
+        environment = {**os.environ, leftovers.MARK: str(self.state.directory), "SECRET_KEY": secret_key()}
         environment |= {
             "MAIL_DIR": str(self.state.directory / "mail"),
             "STATIC_ROOT": str(self.state.directory / "static"),

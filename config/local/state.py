@@ -21,8 +21,6 @@ from config.local.postgres import remove_postgres
 from config.processes import ROOT
 
 RUN_DIR = ROOT / ".run"
-MARK = "STATE_DIR"
-"""In the environment of every process of a stack; tells leftovers from strangers."""
 LEAST_FREE_BYTES = 200 * 2**20
 
 
@@ -136,7 +134,7 @@ class State:
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
-            return process.environ().get(MARK) == str(self.directory)
+            return process.environ().get(leftovers.MARK) == str(self.directory)
         except psutil.Error:
             return False
 

@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,10 +17,11 @@ import pytest
 import redis
 
 from config.local import __main__ as local
-from config.local import external, stack, up
+from config.local import external, leftovers, stack, up
 from config.local.failures import LocalFailure
 from config.local.stack import Options, Stack
 from config.local.state import AlreadyRunning
+from config.processes import ROOT
 
 
 @pytest.fixture
@@ -66,6 +69,30 @@ def test_a_killed_database_comes_back_at_the_same_address(state_dir):
 
         with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+LEAVING = """
+import os, sys
+from pathlib import Path
+from config.local import children
+from config.local.stack import Options, Stack
+children._follow_parent = lambda stop_signal: None  # as on systems without that request
+stack = Stack(Options(state_dir=Path(sys.argv[1]), application=False, durable=False, demo=False))
+stack.start()
+print(*stack.pids().values(), flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_servers_left_by_a_killed_supervisor_are_ended_at_the_next_start(state_dir):
+    command = [sys.executable, "-c", LEAVING, str(state_dir)]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    left = [psutil.Process(int(pid)) for pid in killed.stdout.split()]
+    assert [process.is_running() for process in left] == [True, True]
+
+    with Stack(servers_only(state_dir)) as running:
+        assert not any(leftovers.is_alive(process) for process in left)
+        assert set(running.pids()) == {"postgres", "redis"}
 
 
 def test_a_second_stack_in_the_same_place_is_refused_and_disturbs_nothing(state_dir):
