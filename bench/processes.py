@@ -1,7 +1,7 @@
 """CPU time and memory of the stack's processes, and of the load generator itself."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import psutil
@@ -34,6 +34,12 @@ def take(target: Target) -> Snapshot:
             usages[label] = _sum(processes)
     usages[LOAD] = _sum([psutil.Process()])
     return usages
+
+
+def take_trees(pids: Mapping[str, int]) -> Snapshot:
+    """Of other processes with their children, by name."""
+    trees = ((name, psutil.Process(pid)) for name, pid in pids.items())
+    return {name: _sum([root, *root.children(recursive=True)]) for name, root in trees}
 
 
 def web_workers(target: Target) -> list[psutil.Process]:
