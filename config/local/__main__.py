@@ -26,8 +26,8 @@ def _run(arguments: list[str]) -> int:
     if command == "test":
         return checks.test(rest)
     if command == "bench":
-        options, names = _bench_parser().parse_known_args(rest)
-        return checks.bench([options.name, *names], llm_workers=options.llm_workers, reset=options.reset)
+        options = _bench_parser().parse_args(rest)
+        return checks.bench([options.name, *options.arguments], llm_workers=options.llm_workers, reset=options.reset)
     if command == "up":
         return _up(rest)
     _parser(command).parse_args(rest)
@@ -70,7 +70,8 @@ def _bench_parser() -> argparse.ArgumentParser:
         "--llm-workers", type=int, default=1, help="processes that call the model (default: 1)"
     )
     parser.add_argument("--reset", action="store_true", help="begin with an empty database")
-    parser.add_argument("name", help="which benchmark; everything after it is passed on")
+    parser.add_argument("name", help="which benchmark")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to it")
     return parser
 
 
