@@ -4,6 +4,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -14,9 +15,11 @@ from tenants import links
 
 class AccountAdapter(DefaultAccountAdapter):
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
-        confirmed = super().confirm_email(request, email_address)
-        if confirmed:
-            services.ensure_personal_workspace(email_address.user)
+        # All or nothing: when the workspace cannot be made, the link stays good for another try.
+        with transaction.atomic():
+            confirmed = super().confirm_email(request, email_address)
+            if confirmed:
+                services.ensure_personal_workspace(email_address.user)
         return confirmed
 
     def get_login_redirect_url(self, request: LocatedRequest) -> str:

@@ -14,8 +14,11 @@ class Command(BaseCommand):
         "Migrates the control plane, then each workspace that is behind. Safe to run while old code serves."
     )
 
+    requires_system_checks = []
+
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
+        self.check(databases=[connection.alias])
         if _is_behind("public"):
             self.stdout.write("migrating the control plane …")
             call_command("migrate_schemas", shared=True, interactive=False, verbosity=0)
