@@ -194,7 +194,7 @@ PROVIDER_NAME = env.text("PROVIDER_NAME", "openai")
 PROVIDER_NOTICE = env.text("PROVIDER_NOTICE", "")
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
 PROVIDER_CONNECT_TIMEOUT_S = 5
-PROVIDER_FIRST_TOKEN_TIMEOUT_S = env.integer("PROVIDER_FIRST_TOKEN_TIMEOUT_S", 20, minimum=1)
+# Also before the first token.
 PROVIDER_SILENCE_TIMEOUT_S = env.integer("PROVIDER_SILENCE_TIMEOUT_S", 20, minimum=1)
 RUN_DEADLINE_S = env.integer("RUN_DEADLINE_S", 600, minimum=10)
 
