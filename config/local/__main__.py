@@ -27,7 +27,9 @@ def _run(arguments: list[str]) -> int:
         return checks.test(rest)
     if command == "bench":
         options = _bench_parser().parse_args(rest)
-        return checks.bench([options.name, *options.arguments], llm_workers=options.llm_workers, reset=options.reset)
+        return checks.bench(
+            [options.name, *options.arguments], llm_workers=options.llm_workers, reset=options.reset
+        )
     if command == "up":
         return _up(rest)
     _parser(command).parse_args(rest)
