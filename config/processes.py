@@ -32,8 +32,9 @@ def commands(name: str, environ: Mapping[str, str]) -> list[list[str]]:
         port = environ["SIMULATOR_PORT"]
         return [[*_python("assistants.simulator"), "--host", "127.0.0.1", "--port", port]]
     if name == "migrate":
-        seed = [manage("demo", "--seed")] if environ.get("DEMO") == "1" else []
-        return [manage("migrate_all"), *seed]
+        # The demo's seed loads the published prices too.
+        fill = manage("demo", "--seed") if environ.get("DEMO") == "1" else manage("load_prices")
+        return [manage("migrate_all"), fill]
     raise ValueError(f"No process is called {name!r}; there are: {', '.join(NAMES)}.")
 
 

@@ -51,5 +51,9 @@ def read(raw: bytes) -> tuple[str, dict[str, Any]]:
     return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
 
+def is_snapshot(raw: bytes) -> bool:
+    return raw[raw.index(b"\n") + 1 :].startswith(b"event: snapshot\n")
+
+
 def is_done(raw: bytes) -> bool:
     return raw[raw.index(b"\n") + 1 :].startswith(b"event: done\n")

@@ -4,6 +4,8 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from typing import ParamSpec
 from uuid import UUID
 
 from django.db import Error as DatabaseFailure
@@ -25,6 +27,7 @@ UPDATE assistants_run r SET text = saved.text,
 FROM unnest(%s::uuid[], %s::int[], %s::text[]) AS saved(id, attempt, text)
 WHERE r.id = saved.id AND r.attempt = saved.attempt AND r.state = 'running'
 """
+P = ParamSpec("P")
 logger = logging.getLogger(__name__)
 
 
@@ -40,20 +43,29 @@ def _run(engine: Engine) -> None:
         engine.stop_check.clear()
         live = list(engine.live.values())
         now = time.monotonic()
-        try:
-            if live:
-                _obey_stops(engine, live)
-            if live and now - renewed_at >= RENEW_EVERY_S:
-                renewed_at = now
-                _renew(engine, live)
-            if live and now - saved_at >= TICK_S:
-                saved_at = now
-                _save_texts(live)
-        except (DatabaseFailure, errors.DomainError):
-            logger.warning("housekeeping could not reach the database; it tries again")
-        finally:
-            connection.close()
+        if live:
+            _try(_obey_stops, engine, live)
+        if live and now - renewed_at >= RENEW_EVERY_S and _try(_renew, engine, live):
+            renewed_at = now
+        if live and now - saved_at >= TICK_S:
+            saved_at = now
+            for workspace_id, runs in _grown(live).items():
+                _try(_save_texts, workspace_id, runs)
+        connection.close()
         _give_up_unowned(engine, live)
+
+
+def _try(step: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> bool:
+    """A step that fails is logged and comes again with the next tick: this thread keeps the leases of all runs."""
+    try:
+        step(*args, **kwargs)
+    except (DatabaseFailure, errors.DomainError):
+        logger.warning("housekeeping could not reach the database; it tries again")
+        return False
+    except Exception:
+        logger.exception("housekeeping failed unexpectedly; it tries again")
+        return False
+    return True
 
 
 def _obey_stops(engine: Engine, live: list[LiveRun]) -> None:
@@ -79,16 +91,20 @@ def _give_up_unowned(engine: Engine, live: list[LiveRun]) -> None:
             engine.end(run.job.run_id, "lease_lost")
 
 
-def _save_texts(live: list[LiveRun]) -> None:
-    """Each run's text so far, where it grew; one statement per workspace."""
+def _grown(live: list[LiveRun]) -> dict[UUID, list[LiveRun]]:
+    """Runs that said something since their text was saved, by workspace."""
     by_workspace: dict[UUID, list[LiveRun]] = defaultdict(list)
     for run in live:
         if run.stream.length > run.flushed_length:
             by_workspace[run.job.workspace_id].append(run)
-    for workspace_id, runs in by_workspace.items():
-        texts = [run.stream.text for run in runs]
-        ids, attempts = [run.job.run_id for run in runs], [run.job.attempt for run in runs]
-        with workspace_scope(workspace_id, allow_suspended=True), connection.cursor() as cursor:
-            cursor.execute(SAVE_TEXT, [ids, attempts, texts])
-        for run, text in zip(runs, texts, strict=True):
-            run.flushed_length = len(text)
+    return by_workspace
+
+
+def _save_texts(workspace_id: UUID, runs: list[LiveRun]) -> None:
+    """One statement per workspace."""
+    texts = [run.stream.text for run in runs]
+    ids, attempts = [run.job.run_id for run in runs], [run.job.attempt for run in runs]
+    with workspace_scope(workspace_id, allow_suspended=True), connection.cursor() as cursor:
+        cursor.execute(SAVE_TEXT, [ids, attempts, texts])
+    for run, text in zip(runs, texts, strict=True):
+        run.flushed_length = len(text)

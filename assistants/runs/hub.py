@@ -128,7 +128,12 @@ class Hub:
             entries = await self._redis.xrange(key, min=f"({last}")
         except (RedisError, OSError):
             return []
-        return [fields[STREAM_FIELD] for _, fields in entries]
+        raws = [fields[STREAM_FIELD] for _, fields in entries]
+        if raws and not frames.read_id(raws[0]).follows(last):
+            # The stream lost what lies between: its last snapshot says everything up to there.
+            snapshots = [index for index, raw in enumerate(raws) if frames.is_snapshot(raw)]
+            return raws[snapshots[-1] :] if snapshots else raws
+        return raws
 
     def _leave(self, channel: str, viewer: Viewer) -> None:
         viewers = self._viewers[channel]

@@ -21,6 +21,8 @@ from tenants import keys
 
 COALESCE_S = 0.035
 STREAM_LENGTH = 5000
+# Redis drops a long stream's beginning: who comes late begins at the last snapshot, which is always still there.
+SNAPSHOT_EVERY = 2000
 LIVE_TTL_S = 3600
 DONE_TTL_S = 600
 RETRY_S = 0.5
@@ -44,6 +46,7 @@ class RunStream:
     waiting: list[str | Event] = field(default_factory=list)
     exists: bool = False
     needs_snapshot: bool = False
+    snapshot_seq: int = 0
     is_fenced: bool = False
     is_ended: bool = False
 
@@ -58,7 +61,7 @@ class RunStream:
     def take_frames(self) -> list[tuple[EventId, bytes]]:
         """Turns what waits into frames, in its order; texts that follow each other become one delta."""
         waiting, self.waiting = self.waiting, []
-        if self.needs_snapshot:
+        if self.needs_snapshot or self.seq - self.snapshot_seq >= SNAPSHOT_EVERY:
             return self._begin_anew([item for item in waiting if not isinstance(item, str)])
         frames = []
         for is_text, items in itertools.groupby(waiting, lambda item: isinstance(item, str)):
@@ -73,6 +76,7 @@ class RunStream:
     def _begin_anew(self, events: list[Event]) -> list[tuple[EventId, bytes]]:
         """Everything said so far; `status` goes before it, because `restarted` clears what viewers show."""
         self.needs_snapshot = False
+        self.snapshot_seq = self.seq
         self.sent_length = self.length
         first = [event for event in events if event[0] == "status"]
         rest = [event for event in events if event[0] != "status"]

@@ -17,6 +17,7 @@ from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import RunStream
 from config import logs
 from tenants.scope import WorkspaceRef, workspace_scope
+from usage.holds import queries as holds_queries
 from usage.holds import services as holds
 from usage.holds.types import Claim
 
@@ -59,14 +60,18 @@ def _prepare(workspace_id: UUID, claim: Claim) -> tuple[Job | None, str]:
         Run.objects.filter(id=run.id, attempt__lt=claim.attempt).update(
             attempt=claim.attempt, state=Run.State.RUNNING, started_at=timezone.now(), text=""
         )
-        refusal = claim.stop_reason or _refusal(workspace)
+        refusal = _refusal(workspace, claim)
         if refusal:
             return None, refusal
         return Job(workspace_id, run.id, claim.attempt, _request(run, claim)), ""
 
 
-def _refusal(workspace: WorkspaceRef) -> str:
-    return "" if workspace.is_active else "workspace_suspended"
+def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
+    """Why the provider must not be called at all: what came while the run was queued."""
+    if not workspace.is_active:
+        return "workspace_suspended"
+    orders = holds_queries.list_stop_orders([claim.hold_id])
+    return orders[0].reason if orders else ""
 
 
 def _request(run: Run, claim: Claim) -> ChatRequest:

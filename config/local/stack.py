@@ -160,10 +160,14 @@ class Stack:
         collecting = None if static.is_current() else self.supervisor.begin(self._collect_static())
         if "DATABASE_URL" in os.environ or not code.is_current():
             self.output.say("Migrating the database …")
-            self.supervisor.run(self._service("migrate", processes.manage("migrate_all")))
+            *migrations, fill = processes.commands("migrate", self.environment)
+            for command in migrations:
+                self.supervisor.run(self._service("migrate", command))
             if self.options.demo:
                 self.output.say("Loading demo data …")
                 self.state.save_demo(json.loads(self.supervisor.run(self._demo())))
+            else:
+                self.supervisor.run(self._service("migrate", fill))
             code.set()
         if collecting:
             self.supervisor.finish(collecting)

@@ -15,8 +15,9 @@ SECRET_KEY = env.text("SECRET_KEY")
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO")
 BASE_URL = env.http_url("BASE_URL", "http://127.0.0.1:8000")
+# Loopback always answers: health checks call it.
 MAIN_HOSTS = frozenset(
-    env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", urlsplit(BASE_URL).hostname or ""])
+    {"127.0.0.1", "localhost", "[::1]", *env.words("ALLOWED_HOSTS", [urlsplit(BASE_URL).hostname or ""])}
 )
 # Hosts are checked by tenants.middleware: the main hosts and the verified domains of workspaces, nothing else.
 ALLOWED_HOSTS = ["*"]
@@ -50,7 +51,6 @@ SHARED_APPS = [
     "django_htmx",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
 ]
 TENANT_APPS = ["assistants"]
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
@@ -178,8 +178,6 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
 # Background work

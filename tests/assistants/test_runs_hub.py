@@ -470,3 +470,22 @@ def test_read_end_of_a_run_that_is_gone_is_nothing(committed, acme):
     assert hub.read_end(acme.id, uuid4()) == []
     assert hub.read_end(uuid4(), uuid4()) == []
     assert not Hold.objects.filter(id=uuid4()).exists()
+
+
+def test_a_stream_that_lost_its_beginning_is_begun_at_its_last_snapshot(principal):
+    stream = make_stream()
+    put(stream, "1-5", "delta", {"offset": 3, "text": "lost"})
+    put(stream, "1-6", "snapshot", {"text": "old"})
+    put(stream, "1-7", "delta", {"offset": 3, "text": "er"})
+    put(stream, "1-8", "snapshot", {"text": "everything"})
+    put(stream, "1-9", "delta", {"offset": 10, "text": "!"})
+    end(stream, "1-10")
+
+    async def work() -> Watcher:
+        late = Watcher(Hub(), viewer_of(stream, principal))
+        await until(late.task.done)
+        return late
+
+    late = on_a_loop(work)
+    assert late.ids == ["1-8", "1-9", "1-10"]
+    assert late.text == "everything!"

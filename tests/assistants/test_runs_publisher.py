@@ -53,6 +53,21 @@ def test_restart_is_told_before_the_first_text_of_the_new_attempt():
         assert names == ["status", "snapshot" if needs_snapshot else "delta", "tool"]
 
 
+def test_a_long_stream_says_everything_again_before_redis_drops_its_beginning():
+    stream = make_stream()
+    names = []
+    for number in range(publisher_module.STREAM_LENGTH):
+        stream.parts.append("x")
+        stream.length = number + 1
+        stream.waiting = ["x"]
+        names += [frames.read(raw) for _, raw in stream.take_frames()]
+    snapshots = [(place, data) for place, (event, data) in enumerate(names) if event == "snapshot"]
+    gap = publisher_module.SNAPSHOT_EVERY
+    assert [place for place, _ in snapshots] == [gap, 2 * gap]
+    assert [len(data["text"]) for _, data in snapshots] == [gap + 1, 2 * gap + 1]
+    assert 2 * gap < publisher_module.STREAM_LENGTH
+
+
 def test_offsets_count_code_points():
     stream = make_stream()
     for part in ("Grüße 👩‍👩‍👧‍👦 ", "東京", "e\u0301"):
