@@ -21,6 +21,7 @@ from accounts.permissions import ROLE_PERMISSIONS, Member
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
+from assistants.llm import tokens
 from assistants.models import Assistant, Run
 from assistants.runs import services as runs_services
 from assistants.runs.job import Outcome
@@ -175,6 +176,10 @@ def open_hold(**fields) -> UUID:
     with transaction.atomic():
         holds.open_hold(HoldRequest(**values))
     return values["id"]
+
+
+def tokens_of(text: str) -> int:
+    return tokens.count(text)
 
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T | BaseException]:

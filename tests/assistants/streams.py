@@ -1,6 +1,7 @@
 """Runs' streams in a test: a loop of its own, and what Redis has of a run."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -36,6 +37,13 @@ async def until(condition: Callable[[], object], what: str = "it never came") ->
             return
         await asyncio.sleep(0.01)
     raise AssertionError(what)
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
 
 
 def make_publisher() -> Publisher:

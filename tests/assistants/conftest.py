@@ -1,0 +1,158 @@
+"""A worker without Celery: the simulated provider as a process, the engine of this process, and runs played on it."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx2
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from accounts.permissions import Member
+from assistants.chat import services as chat_services
+from assistants.models import Run
+from assistants.runs import engine as engine_module
+from assistants.runs import turns
+from assistants.runs.engine import Engine
+from tenants.scope import WorkspaceRef, enter
+from tests import factories
+from tests.assistants import streams
+from usage.models import Hold, LedgerEntry
+
+PATIENCE_S = 20
+SILENCE_S = 0.6
+
+
+class Provider:
+    """The simulated provider, and what it says it served."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def requests(self, run_id: UUID) -> list[dict]:
+        """Its records of all attempts of a run, in order; waits until none is open."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            found = httpx2.get(f"{self.address}/_sim/requests", timeout=5).json()["requests"]
+            mine = [row for row in found if row["client_request_id"].startswith(f"{run_id}-")]
+            if all(row["ended_at"] for row in mine):
+                return mine
+            assert time.monotonic() < deadline, "a request of the provider never ended"
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """Quick, and the product is pointed at it before the engine starts."""
+    command = [sys.executable, "-m", "assistants.simulator", "--port", "0", "--delay-ms", "0", "--rate", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        line = process.stdout.readline()
+        assert "http://127.0.0.1:" in line, line
+        address = line.split()[-1]
+        settings.OPENAI_BASE_URL = f"{address}/v1"
+        settings.PROVIDER_SILENCE_TIMEOUT_S = SILENCE_S
+        yield Provider(address)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        process.stdout.close()
+
+
+@pytest.fixture
+def engine(provider, committed) -> Iterator[Engine]:
+    engine = engine_module.get_engine()
+    yield engine
+    streams.wait_until(lambda: not engine.live, "a run was left behind on the engine")
+
+
+@dataclass
+class Played:
+    """Everything that a run left behind."""
+
+    run: Run
+    hold: Hold
+    entries: list[LedgerEntry]
+    requests: list[dict]
+    events: list[tuple[str, dict]]
+
+    @property
+    def message_text(self) -> str:
+        return self.run.message.text
+
+    @property
+    def said(self) -> str:
+        return streams.said(self.events)
+
+
+class Stage:
+    """Asks in a workspace and plays a worker."""
+
+    def __init__(self, workspace: WorkspaceRef, member: Member, provider: Provider, engine: Engine) -> None:
+        self.workspace, self.member, self.provider, self.engine = workspace, member, provider, engine
+
+    def ask(self, text: str, **fields) -> chat_services.Turn:
+        with enter(self.workspace):
+            return factories.ask(self.member, text, **fields)
+
+    def execute(self, run: Run) -> None:
+        turns.execute(workspace_id=self.workspace.id, run_id=run.id)
+
+    def play(self, text: str, **fields) -> Played:
+        turn = self.ask(text, **fields)
+        self.execute(turn.run)
+        return self.result(turn.run)
+
+    def begin(self, turn: chat_services.Turn) -> Callable[[], Played]:
+        """Executes in a thread; returns when the first text is there. The answer waits for the end."""
+        thread = threading.Thread(target=self._execute_apart, args=[turn.run])
+        thread.start()
+        streams.wait_until(lambda: self.text_of(turn.run), "the run said nothing")
+
+        def finish() -> Played:
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), "the run did not end"
+            return self.result(turn.run)
+
+        return finish
+
+    def _execute_apart(self, run: Run) -> None:
+        try:
+            self.execute(run)
+        finally:
+            connection.close()
+
+    def text_of(self, run: Run) -> str:
+        live = self.engine.live.get(run.id)
+        return live.stream.text if live else ""
+
+    def reload(self, run: Run) -> Run:
+        with enter(self.workspace):
+            return Run.objects.select_related("message", "assistant").get(id=run.id)
+
+    def events(self, run: Run) -> list[tuple[str, dict]]:
+        return [(event, data) for _, event, data in streams.entries(self.workspace.id, run.id)]
+
+    def result(self, run: Run) -> Played:
+        row = self.reload(run)
+        if row.is_final:
+            streams.wait_until(
+                lambda: self.events(run)[-1:] and self.events(run)[-1][0] == "done", "no end was told"
+            )
+        return Played(
+            run=row,
+            hold=Hold.objects.get(id=run.id),
+            entries=list(LedgerEntry.objects.filter(hold_id=run.id)),
+            requests=self.provider.requests(run.id),
+            events=self.events(run),
+        )
+
+
+@pytest.fixture
+def stage(acme, owner, provider, engine) -> Stage:
+    return Stage(acme, owner.member, provider, engine)
