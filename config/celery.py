@@ -12,7 +12,7 @@ SWEEP_SECONDS = 5
 app = Celery("steward")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
-    task_queues=[Queue(name) for name in ("llm", "default", "billing", "documents")],
+    task_queues=[Queue(name, routing_key=name) for name in ("llm", "default", "billing", "documents")],
     task_default_queue="default",
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
