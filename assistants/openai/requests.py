@@ -1,6 +1,7 @@
 """Reads a chat completion request of OpenAI's protocol; says which field is wrong, as OpenAI does."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ PASSED_ON = (
     "tools", "tool_choice", "parallel_tool_calls", "response_format", "stop", "seed", "top_p", "frequency_penalty",
     "presence_penalty", "logit_bias", "reasoning_effort",
 )  # fmt: skip
+# An escaped NUL in JSON: neither a text nor a JSON column of PostgreSQL takes it.
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 DEFAULT_OUTPUT_TOKENS = 2048
 MAX_OUTPUT_TOKENS = 32_000
 
@@ -76,14 +79,23 @@ def read(request: MemberRequest) -> ChatCall:
 
 def _body(request: MemberRequest) -> dict[str, Any]:
     try:
-        body = json.loads(request.body)
-    except ValueError as error:
+        body = json.loads(request.body, parse_constant=_no_constant)
+        is_storable = not NUL.search(json.dumps(body, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        is_storable = False
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest("The body is not valid JSON.") from error
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
+    if not is_storable:
+        raise InvalidRequest("The body holds characters that no text may have: NUL or half of a pair.")
     if not isinstance(body.get("stream_options") or {}, dict):
         raise _wrong("stream_options", "must be an object")
     return body
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _assistant(asked: str) -> Assistant | None:
@@ -105,10 +117,11 @@ def _messages(value: Any) -> list[dict[str, Any]]:
         raise _wrong("messages", "must be a list with at least one message")
     for index, message in enumerate(value):
         where = f"messages[{index}]"
-        if not isinstance(message, dict) or message.get("role") not in ROLES:
+        role = message.get("role") if isinstance(message, dict) else None
+        if not isinstance(role, str) or role not in ROLES:
             raise _wrong(where, f"needs a role, one of {', '.join(sorted(ROLES))}")
         content = message.get("content")
-        if content is None and message["role"] == "assistant" and message.get("tool_calls"):
+        if content is None and role == "assistant" and message.get("tool_calls"):
             continue
         if not isinstance(content, str) and not _are_parts(content):
             raise _wrong(f"{where}.content", "must be text or a list of parts")
@@ -116,7 +129,10 @@ def _messages(value: Any) -> list[dict[str, Any]]:
 
 
 def _are_parts(content: Any) -> bool:
-    return isinstance(content, list) and all(isinstance(part, dict) and "type" in part for part in content)
+    return isinstance(content, list) and all(
+        isinstance(part, dict) and "type" in part and isinstance(part.get("text", ""), str)
+        for part in content
+    )
 
 
 def _output_tokens(body: dict[str, Any], assistant: Assistant | None) -> int:
