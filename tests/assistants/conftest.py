@@ -1,15 +1,19 @@
 """A worker without Celery: the simulated provider as a process, the engine of this process, and runs played on it."""
 
+import base64
+import json
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
 import httpx2
 import pytest
+import uvicorn
 from django.conf import settings
 from django.db import connection
 
@@ -19,6 +23,8 @@ from assistants.models import Run
 from assistants.runs import engine as engine_module
 from assistants.runs import turns
 from assistants.runs.engine import Engine
+from assistants.runs.tasks import QUEUE, execute_run
+from config import redis as redis_clients
 from tenants.scope import WorkspaceRef, enter
 from tests import factories
 from tests.assistants import streams
@@ -156,3 +162,59 @@ class Stage:
 @pytest.fixture
 def stage(acme, owner, provider, engine) -> Stage:
     return Stage(acme, owner.member, provider, engine)
+
+
+class Worker:
+    """Takes runs off the queue as a Celery worker does, each in a thread."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._pool = ThreadPoolExecutor(16, thread_name_prefix="worker")
+        self._thread = threading.Thread(target=self._consume, name="queue", daemon=True)
+
+    def start(self) -> None:
+        redis_clients.client().delete(QUEUE)
+        self._thread.start()
+
+    def _consume(self) -> None:
+        while not self._ended.is_set():
+            found = redis_clients.client().brpop([QUEUE], timeout=0.1)
+            if found is not None:
+                _, kwargs, _ = json.loads(base64.b64decode(json.loads(found[1])["body"]))
+                self._pool.submit(self._execute, kwargs)
+
+    @staticmethod
+    def _execute(kwargs: dict[str, str]) -> None:
+        try:
+            execute_run(**kwargs)
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join(PATIENCE_S)
+        self._pool.shutdown()
+
+
+@pytest.fixture
+def worker(engine) -> Iterator[Worker]:
+    worker = Worker()
+    worker.start()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture(scope="session")
+def web(django_db_setup) -> Iterator[str]:
+    """The product's ASGI application behind a real server in a thread; its address."""
+    from config.asgi import application
+
+    config = uvicorn.Config(application, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="web", daemon=True)
+    thread.start()
+    streams.wait_until(lambda: server.started, "the web server did not start")
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = server.force_exit = True
+    thread.join(PATIENCE_S)
