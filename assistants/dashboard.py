@@ -5,11 +5,11 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.links import page_url
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries
-from assistants.links import page_url
 from usage import queries as usage_queries
 
 RECENT = 6

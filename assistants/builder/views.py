@@ -5,11 +5,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.links import page_url
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries, services
 from assistants.builder.forms import AssistantForm
-from assistants.links import page_url
 
 TEMPLATE = "assistants/assistant_form.html"
 

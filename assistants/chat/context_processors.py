@@ -1,9 +1,9 @@
 from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
+from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
-from assistants.links import page_url
 
 
 def navigation(request: MemberRequest) -> dict[str, object]:

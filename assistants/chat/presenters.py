@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
-from assistants.links import page_url
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words

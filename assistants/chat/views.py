@@ -7,12 +7,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.links import page_url
 from accounts.permissions import Permission, check, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries, services
 from assistants.chat.tree import Tree
-from assistants.links import page_url
 from assistants.models import Assistant, Conversation
 from assistants.runs import responder
 from assistants.runs import services as runs
