@@ -69,6 +69,10 @@ class Member:
         return self.can(Permission.ASSISTANTS_MANAGE)
 
     @property
+    def can_manage_keys(self) -> bool:
+        return self.can(Permission.KEYS_MANAGE)
+
+    @property
     def actor(self) -> audit.Actor:
         kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
         return audit.Actor(kind=kind, ref=self.person_ref)

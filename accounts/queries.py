@@ -92,5 +92,18 @@ def list_api_keys(member: Member) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(membership_id=member.membership_id)
 
 
+def list_unrevoked_api_keys(member: Member) -> QuerySet[ApiKey]:
+    """Newest first, expired ones among them."""
+    return list_api_keys(member).filter(revoked_at__isnull=True).order_by("-created_at", "-id")
+
+
+def access_api_key(member: Member, key_id: UUID) -> ApiKey:
+    """A key that the member can still revoke. Raises NotFound."""
+    key = list_unrevoked_api_keys(member).filter(id=key_id).first()
+    if key is None:
+        raise errors.NotFound()
+    return key
+
+
 def get_user_by_email(email: str) -> User | None:
     return User.objects.filter(email__iexact=email).first()

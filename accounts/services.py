@@ -26,6 +26,11 @@ class UnknownScope(errors.DomainError):
     message = "A scope of this key is unknown, or beyond what your role may do."
 
 
+class KeyExpiryPassed(errors.DomainError):
+    code = "key_expiry_passed"
+    message = "This key would have ended before it began: choose a later end."
+
+
 def person_reference(user: User) -> UUID:
     return person_reference_of(user_id=user.id)
 
@@ -92,9 +97,15 @@ def remove_member(*, membership_id: UUID, workspace_id: UUID, actor: audit.Actor
 
 
 def create_api_key(
-    *, member: Member, name: str, scopes: Iterable[str], expires_at: datetime | None = None
+    *,
+    member: Member,
+    name: str,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    actor: audit.Actor | None = None,
 ) -> tuple[ApiKey, str]:
-    """Returns the row and the key's text, which is shown once and never stored. Raises UnknownScope."""
+    """Returns the row and the key's text, which is shown once and never stored. `actor`: when it is not the member
+    who makes it. Raises UnknownScope or KeyExpiryPassed."""
     wanted = list(scopes)
     try:
         permissions = {Permission(scope) for scope in wanted}
@@ -102,6 +113,8 @@ def create_api_key(
         raise UnknownScope() from error
     if not permissions <= (ROLE_PERMISSIONS[member.role] & member.permissions):
         raise UnknownScope()
+    if expires_at is not None and expires_at <= timezone.now():
+        raise KeyExpiryPassed()
     new = api_keys.generate()
     with transaction.atomic():
         key = ApiKey.objects.create(
@@ -114,7 +127,7 @@ def create_api_key(
         )
         audit.record(
             "api_key.created",
-            actor=member.actor,
+            actor=actor or member.actor,
             workspace_id=member.workspace_id,
             target=("api_key", key.id),
             scopes=sorted(permissions),

@@ -5,5 +5,6 @@ from django.urls import include, path
 urlpatterns = [
     path("chat/", include("assistants.chat.urls")),
     path("assistants/", include("assistants.builder.urls")),
+    path("keys/", include("accounts.workspace_urls")),
     path("", include("assistants.dashboard_urls")),
 ]

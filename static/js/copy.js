@@ -1,4 +1,4 @@
-// Copies a message's text or a code block. The buttons are shown only where the browser allows copying.
+// Copies a message's text or a code block (data-code). The buttons are shown only where the browser allows copying.
 import { announce } from "./announce.js";
 
 const sourceOf = (button) => {
@@ -24,6 +24,7 @@ if (navigator.clipboard) {
     const button = event.target.closest("[data-copy]");
     if (button) copy(button).catch(() => announce("Copying was refused by the browser"));
   });
-  new MutationObserver(reveal).observe(document.querySelector("[data-chat]"), { childList: true, subtree: true });
+  const chat = document.querySelector("[data-chat]");
+  if (chat) new MutationObserver(reveal).observe(chat, { childList: true, subtree: true });
   reveal();
 }

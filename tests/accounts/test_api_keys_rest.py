@@ -77,6 +77,13 @@ def test_malformed_request_names_the_field_and_makes_nothing(client, fields, fie
     assert ApiKey.objects.count() == before
 
 
+def test_key_that_has_ended_is_not_made(client):
+    before = ApiKey.objects.count()
+    response = create(client, expires_at=(timezone.now() - timedelta(seconds=1)).isoformat())
+    assert (response.status_code, response.json()["code"]) == (400, "key_expiry_passed")
+    assert ApiKey.objects.count() == before
+
+
 def test_key_cannot_make_a_key_that_may_do_more_than_itself(db, owner):
     narrow = factories.with_key(factories.make_key(owner.member, ["view", "keys:manage"]))
     before = ApiKey.objects.count()
