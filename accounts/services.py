@@ -106,13 +106,7 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """Returns the row and the key's text, which is shown once and never stored. `actor`: when it is not the member
     who makes it. Raises UnknownScope or KeyExpiryPassed."""
-    wanted = list(scopes)
-    try:
-        permissions = {Permission(scope) for scope in wanted}
-    except ValueError as error:
-        raise UnknownScope() from error
-    if not permissions <= (ROLE_PERMISSIONS[member.role] & member.permissions):
-        raise UnknownScope()
+    permissions = _grantable(member, scopes)
     if expires_at is not None and expires_at <= timezone.now():
         raise KeyExpiryPassed()
     new = api_keys.generate()
@@ -133,6 +127,16 @@ def create_api_key(
             scopes=sorted(permissions),
         )
     return key, new.text
+
+
+def _grantable(member: Member, scopes: Iterable[str]) -> set[Permission]:
+    try:
+        permissions = {Permission(scope) for scope in scopes}
+    except ValueError as error:
+        raise UnknownScope() from error
+    if not permissions <= (ROLE_PERMISSIONS[member.role] & member.permissions):
+        raise UnknownScope()
+    return permissions
 
 
 def revoke_api_key(*, member: Member, key_id: UUID) -> None:
