@@ -17,11 +17,11 @@ import uvicorn
 from django.conf import settings
 from django.db import connection
 
-from accounts.permissions import Member
+from accounts.permissions import Member, Principal
 from assistants.chat import services as chat_services
 from assistants.models import Run
 from assistants.runs import engine as engine_module
-from assistants.runs import turns
+from assistants.runs import housekeeping, hub, turns
 from assistants.runs.engine import Engine
 from assistants.runs.tasks import QUEUE, execute_run
 from config import redis as redis_clients
@@ -71,7 +71,10 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture
-def engine(provider, committed) -> Iterator[Engine]:
+def engine(provider, committed, monkeypatch) -> Iterator[Engine]:
+    monkeypatch.setattr(engine_module, "BACKOFF_S", 0.02)
+    monkeypatch.setattr(turns, "WRITE_AGAIN_S", 0.05)
+    monkeypatch.setattr(housekeeping, "TICK_S", 0.2)
     engine = engine_module.get_engine()
     yield engine
     streams.wait_until(lambda: not engine.live, "a run was left behind on the engine")
@@ -218,3 +221,13 @@ def web(django_db_setup) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = server.force_exit = True
     thread.join(PATIENCE_S)
+
+
+@pytest.fixture
+def principal(cast, committed, monkeypatch) -> Principal:
+    """Somebody who may watch, through a hub whose clocks are quick."""
+    monkeypatch.setattr(hub, "FIRST_DOUBT_S", 0.3)
+    monkeypatch.setattr(hub, "HEARTBEAT_S", 0.3)
+    monkeypatch.setattr(hub, "GATHER_S", 0.02)
+    monkeypatch.setattr(hub, "REVOCATION_CHECK_S", 0.1)
+    return cast.owner.member.principal

@@ -13,10 +13,10 @@ from assistants.models import Run
 from assistants.runs import engine as engine_module
 from tenants.scope import enter
 from tests import factories
+from tests.assistants.books import WORDS
 from tests.assistants.streams import wait_until
 from usage.models import Hold, LedgerEntry
 
-WORDS = "one two three four five six seven eight nine ten"
 WEATHER = {
     "type": "function",
     "function": {
@@ -24,11 +24,6 @@ WEATHER = {
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
     },
 }
-
-
-@pytest.fixture(autouse=True)
-def quick_clocks(monkeypatch):
-    monkeypatch.setattr(engine_module, "BACKOFF_S", 0.02)
 
 
 @pytest.fixture

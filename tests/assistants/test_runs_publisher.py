@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import redis.asyncio
 
 from assistants.runs import frames
 from assistants.runs import publisher as publisher_module
@@ -247,6 +248,12 @@ def test_same_append_under_a_higher_attempt_is_taken():
     assert said(events(on_a_loop(work))) == "New."
 
 
+def nowhere() -> redis.asyncio.Redis:
+    """A client like ours, of a Redis that is away."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url("redis://127.0.0.1:9/0", socket_connect_timeout=1)
+    return redis.asyncio.Redis(connection_pool=pool)
+
+
 def test_redis_away_loses_nothing(monkeypatch):
     """A pipeline that fails outright: the next one carries everything."""
 
@@ -257,9 +264,7 @@ def test_redis_away_loses_nothing(monkeypatch):
         publisher.add_text(stream, "One. ")
         await until(lambda: said(events(stream)) == "One. ")
         real = publisher._redis
-        publisher._redis = redis_clients.redis.asyncio.Redis(
-            host="127.0.0.1", port=1, socket_connect_timeout=0.2
-        )
+        publisher._redis = nowhere()
         publisher.add_text(stream, "Two. ")
         await until(lambda: stream.needs_snapshot)
         publisher._redis = real

@@ -1,0 +1,137 @@
+"""Runs that are ended before their end: by a person, an emergency stop, a deadline, or the end of access."""
+
+import time
+from uuid import uuid4
+
+import pytest
+from django.db import transaction
+
+from accounts import services as accounts_services
+from accounts.models import Membership
+from assistants.runs import services as runs
+from tenants import services as tenants_services
+from tenants.audit import SYSTEM
+from tenants.models import Workspace
+from tenants.scope import enter
+from tests import factories
+from tests.assistants.books import SLOW, assert_charged, assert_ended, assert_not_charged
+from tests.assistants.conftest import Stage
+from usage import stops
+from usage.holds import services as holds
+from usage.models import Stop
+
+
+def test_person_stops_a_running_answer_and_keeps_what_was_said(stage):
+    turn = stage.ask(SLOW)
+    finish = stage.begin(turn)
+    runs.stop_run(workspace_id=stage.workspace.id, run=stage.reload(turn.run))
+    played = finish()
+    assert_ended(played, "stopped")
+    assert played.run.text != ""
+    assert [row["state"] for row in played.requests] == ["aborted"]
+    assert_charged(played, output_tokens=factories.tokens_of(played.run.text), is_estimated=True)
+
+
+def test_person_stops_a_queued_answer_at_once_without_a_worker(stage):
+    turn = stage.ask("Count")
+    with enter(stage.workspace):
+        runs.stop_run(workspace_id=stage.workspace.id, run=turn.run)
+    played = stage.result(turn.run)
+    assert_ended(played, "stopped")
+    assert_not_charged(played, "stopped")
+    stage.execute(turn.run)
+    assert stage.result(turn.run).requests == []
+
+
+def test_stop_that_came_before_the_worker_is_obeyed_without_a_call(stage):
+    turn = stage.ask("Count")
+    with transaction.atomic():
+        holds.request_stop(turn.run.id, reason="person")
+    stage.execute(turn.run)
+    played = stage.result(turn.run)
+    assert_ended(played, "stopped")
+    assert_not_charged(played, "stopped")
+    assert played.requests == []
+
+
+@pytest.fixture
+def emergency():
+    """Sets a stop; it is lifted whatever happens, since it is committed."""
+    made = []
+
+    def stop(scope: str, target: str) -> None:
+        made.append(stops.set_stop(scope=Stop.Scope(scope), target=target, reason="incident", actor=SYSTEM))
+
+    yield stop
+    for row in made:
+        stops.lift_stop(stop_id=row.id, actor=SYSTEM)
+
+
+def test_emergency_stop_ends_a_running_answer_within_a_second_and_no_other(stage, emergency, owner):
+    with enter(stage.workspace):
+        assistant = factories.make_assistant(owner.member, f"Stopped {uuid4().hex[:6]}")
+    turn = stage.ask(SLOW, assistant=assistant)
+    other = stage.ask("Go on\n/sim tokens=60 rate=40")
+    finish, finish_other = stage.begin(turn), stage.begin(other)
+    begun = time.monotonic()
+    emergency("assistant", str(assistant.id))
+    played = finish()
+    assert time.monotonic() - begun < 2
+    assert_ended(played, "failed", "emergency_stop")
+    assert played.run.text != ""
+    assert_charged(played, output_tokens=factories.tokens_of(played.run.text), is_estimated=True)
+    assert_ended(finish_other(), "done")
+
+
+def test_emergency_stop_that_came_while_it_was_queued_lets_no_call_out(stage, emergency, owner):
+    with enter(stage.workspace):
+        assistant = factories.make_assistant(owner.member, f"Stopped {uuid4().hex[:6]}")
+    turn = stage.ask("Count", assistant=assistant)
+    emergency("assistant", str(assistant.id))
+    stage.execute(turn.run)
+    played = stage.result(turn.run)
+    assert_ended(played, "failed", "emergency_stop")
+    assert_not_charged(played, "emergency_stop")
+    assert played.requests == []
+
+
+def test_answer_that_takes_too_long_ends_with_what_was_said(stage, settings):
+    settings.RUN_DEADLINE_S = 0.5
+    played = stage.play(SLOW)
+    assert_ended(played, "failed", "deadline")
+    assert played.run.text != ""
+    assert_charged(played, output_tokens=factories.tokens_of(played.run.text), is_estimated=True)
+
+
+@pytest.fixture
+def elsewhere(provider, engine) -> Stage:
+    """A workspace of its own, for what would disturb others."""
+    user = factories.make_user()
+    workspace = factories.make_workspace(user)
+    return Stage(workspace, factories.member_of(workspace, user), provider, engine)
+
+
+def test_member_who_is_removed_gets_no_more(elsewhere):
+    user = factories.make_user()
+    member = factories.join(elsewhere.workspace, user, Membership.Role.MEMBER)
+    theirs = Stage(elsewhere.workspace, member, elsewhere.provider, elsewhere.engine)
+    turn = theirs.ask(SLOW)
+    finish = theirs.begin(turn)
+    accounts_services.remove_member(
+        membership_id=member.membership_id, workspace_id=elsewhere.workspace.id, actor=SYSTEM
+    )
+    assert_ended(finish(), "failed", "access_ended")
+
+
+def test_suspended_workspace_ends_what_runs_and_calls_nobody_for_what_is_queued(elsewhere):
+    running, queued = elsewhere.ask(SLOW), elsewhere.ask("Count")
+    finish = elsewhere.begin(running)
+    tenants_services.set_state(
+        workspace_id=elsewhere.workspace.id, state=Workspace.State.SUSPENDED, reason="unpaid", actor=SYSTEM
+    )
+    assert_ended(finish(), "failed", "workspace_suspended")
+    elsewhere.execute(queued.run)
+    played = elsewhere.result(queued.run)
+    assert_ended(played, "failed", "workspace_suspended")
+    assert_not_charged(played, "workspace_suspended")
+    assert played.requests == []
