@@ -48,18 +48,7 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         "input_tokens": tokens.count_prompt(new.prompt),
         "output_tokens": new.max_output_tokens,
     }
-    holds.open_hold(
-        HoldRequest(
-            id=run_id,
-            workspace_id=member.workspace_id,
-            person_ref=member.person_ref,
-            api_key_id=member.api_key_id,
-            assistant_id=new.assistant.id if new.assistant else None,
-            kind=new.kind,
-            model=new.model,
-            lines=lines,
-        )
-    )
+    holds.open_hold(_hold_request(run_id, member, new, lines))
     run = Run.objects.create(
         id=run_id,
         kind=new.kind,
@@ -73,6 +62,19 @@ def start_run(*, member: Member, new: NewRun) -> Run:
     )
     transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
     return run
+
+
+def _hold_request(run_id: UUID, member: Member, new: NewRun, lines: dict[str, int]) -> HoldRequest:
+    return HoldRequest(
+        id=run_id,
+        workspace_id=member.workspace_id,
+        person_ref=member.person_ref,
+        api_key_id=member.api_key_id,
+        assistant_id=new.assistant.id if new.assistant else None,
+        kind=new.kind,
+        model=new.model,
+        lines=lines,
+    )
 
 
 def enqueue(*, workspace_id: UUID, run_id: UUID) -> None:
