@@ -1,5 +1,6 @@
 """One running stack, a caller with a key, the books of acme, and the simulated provider's books."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,12 @@ from tests.live.books import Books
 from tests.live.callers import KeyCaller, Person
 from tests.live.faults import Faults
 from tests.live.provider import Provider
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(os.path.dirname(__file__)):
+            item.add_marker(pytest.mark.xdist_group(running.GROUP))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from config.local.state import RUN_DIR, State
 STACK = pytest.StashKey[Stack]()
 NUMBERS = pytest.StashKey[list[str]]()
 MOST_STACKS = 8
+GROUP = "stack"
+"""Tests that share it run in one process, one after the other."""
 NOT_INHERITED = (
     "DATABASE_URL", "REDIS_URL", "BASE_URL", "STATE_DIR", "MAIL_DIR", "STATIC_ROOT",
     "OPENAI_API_KEY", "OPENAI_BASE_URL",
