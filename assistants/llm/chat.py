@@ -3,6 +3,8 @@
 Protocol: OpenAI's chat completion chunks as server-sent events, ended by `data: [DONE]`.
 """
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from assistants.llm.errors import ProviderFailure, from_sdk
 
 DONE = b"[DONE]"
 DATA = b"data:"
+DRAIN_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,13 @@ async def stream(client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally)
             extra_headers={"X-Client-Request-Id": request.request_id},
             **parameters,
         ) as response:
-            async for chunk in _chunks(response):
+            chunks = _chunks(response)
+            async for chunk in chunks:
                 delta = _read(chunk, tally)
                 if delta is not None:
                     yield delta
                 if tally.saw_done:
+                    await _drain(chunks)
                     break
     except openai.OpenAIError as error:
         raise from_sdk(error) from error
@@ -88,6 +93,14 @@ async def _chunks(response: Any) -> AsyncIterator[bytes]:
         for line in lines:
             if line.startswith(DATA):
                 yield line[5:].strip()
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Reads the end of a body that said all, so that its connection serves the next call too."""
+    with contextlib.suppress(TimeoutError, httpx2.HTTPError):
+        async with asyncio.timeout(DRAIN_S):
+            async for _ in chunks:
+                pass
 
 
 def _read(chunk: bytes, tally: Tally) -> Delta | None:
