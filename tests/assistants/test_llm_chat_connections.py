@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from assistants.llm import chat, client
 
@@ -35,7 +35,7 @@ class Provider:
             writer.close()
 
 
-async def ask_twice(provider: Provider, settings: SettingsWrapper) -> list[str]:
+async def ask_twice(provider: Provider, settings: Settings) -> list[str]:
     server = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
     settings.OPENAI_BASE_URL = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     openai = client.make_client()
@@ -48,14 +48,14 @@ async def ask_twice(provider: Provider, settings: SettingsWrapper) -> list[str]:
     return texts
 
 
-def test_a_second_call_goes_through_the_connection_of_the_first(settings: SettingsWrapper) -> None:
+def test_a_second_call_goes_through_the_connection_of_the_first(settings: Settings) -> None:
     provider = Provider(END)
     assert asyncio.run(ask_twice(provider, settings)) == ["Hi", "Hi"]
     assert provider.connections == 1
 
 
 def test_an_answer_left_open_by_its_provider_is_whole_soon_and_costs_its_connection(
-    settings: SettingsWrapper,
+    settings: Settings,
 ) -> None:
     provider = Provider(b"")
     started = time.monotonic()
