@@ -14,7 +14,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
-from tests import factories
+from tests import factories, sweep
 from tests.factories import Cast, Person
 from usage import prices
 
@@ -157,3 +157,12 @@ def in_acme(cast, db) -> Iterator[factories.WorkspaceRef]:
 
     with workspace_scope(cast.acme.id) as workspace:
         yield workspace
+
+
+@pytest.fixture(scope="session")
+def world(django_db_setup, django_db_blocker) -> sweep.World:
+    with django_db_blocker.unblock():
+        try:
+            return sweep.make_world()
+        finally:
+            connection.close()

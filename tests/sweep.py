@@ -1,0 +1,232 @@
+"""The sweep's machinery: a world of two workspaces, one request, and what must be true of its answer."""
+
+import json
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import ApiKey
+from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from config import streaming
+from tenants.scope import WorkspaceRef, enter
+from tests import factories
+from tests.factories import Person, Role
+from tests.routes import Route
+
+ROLES = ("viewer", "member", "admin", "owner")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CANARY = "CANARY-7f3a"
+
+
+@dataclass(frozen=True)
+class Things:
+    """One person's objects; `answer` failed with text, so that every wish about it can succeed."""
+
+    conversation: UUID
+    question: UUID
+    answer: UUID
+    run: UUID
+    live_run: UUID
+    assistant: UUID
+    key: UUID
+
+
+@dataclass(frozen=True)
+class World:
+    home: WorkspaceRef
+    people: dict[str, Person]
+    own: dict[str, Things]
+    colleague: Things
+    foreign: Things
+
+
+def make_things(
+    workspace: WorkspaceRef, member: Member, mark: str, *, workspace_is_foreign: bool = False
+) -> Things:
+    shared = mark if workspace_is_foreign else "of all"
+    with enter(workspace):
+        assistant = factories.make_assistant(member, f"Helper {shared}", instructions=shared)
+        turn = factories.ask(member, f"Question {mark}", assistant=assistant)
+        factories.answer(turn.run, f"Answer {mark}", state="failed", error_code="provider_cut")
+        live = factories.ask(member, f"Another {mark}", assistant=assistant)
+    text = factories.make_key(member)
+    key = ApiKey.objects.get(prefix=text[4:12])
+    key.name = f"Key {mark}"
+    key.save(update_fields=["name"])
+    return Things(
+        turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id
+    )
+
+
+def make_world() -> World:
+    """Two workspaces of their own, committed once: every request is undone again."""
+    founder, stranger = factories.make_user(), factories.make_user()
+    home, away = factories.make_workspace(founder), factories.make_workspace(stranger)
+    people = {"owner": Person(founder, home, factories.member_of(home, founder))}
+    for role in (Role.ADMIN, Role.MEMBER, Role.VIEWER):
+        user = factories.make_user()
+        people[str(role)] = Person(user, home, factories.join(home, user, role))
+    people["stranger"] = Person(stranger, away, factories.member_of(away, stranger))
+    colleague = factories.join(home, factories.make_user(), Role.MEMBER)
+    return World(
+        home=home,
+        people=people,
+        own={role: make_things(home, people[role].member, f"of the {role}") for role in ROLES},
+        colleague=make_things(home, colleague, CANARY),
+        foreign=make_things(away, people["stranger"].member, CANARY, workspace_is_foreign=True),
+    )
+
+
+# one request, and what must be true of any answer
+
+
+def send(
+    client: Client, method: str, url: str, data: dict, *, as_json: bool
+) -> tuple[HttpResponse, list[str]]:
+    """The answer and the statements that wrote something. Whatever it did is undone."""
+    options = {"data": json.dumps(data), "content_type": "application/json"} if as_json else {"data": data}
+    if method == "GET":
+        options = {}
+    elif not as_json and method != "POST":
+        options = {"data": "", "content_type": "application/x-www-form-urlencoded"}
+    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
+        response = getattr(client, method.lower())(url, **options)
+        transaction.set_rollback(True)
+    assert connection.schema_name == "public", f"{method} {url} left the connection in a workspace"
+    return response, [row["sql"] for row in captured if is_write(row["sql"])]
+
+
+def is_write(statement: str) -> bool:
+    """Not counted: that a key was used, and sessions."""
+    return statement.startswith(("INSERT", "UPDATE", "DELETE")) and not (
+        '"last_used_at"' in statement or "django_session" in statement
+    )
+
+
+def assert_answer(what: str, found: tuple[HttpResponse, list[str]], expected: int) -> None:
+    response, writes = found
+    assert response.status_code == expected, f"{what}: {response.status_code}, expected {expected}"
+    everything = response.content.decode() + str(response.headers)
+    assert CANARY not in everything, f"{what}: shows somebody else's text"
+    if expected >= 400 or (expected == 302 and "/accounts/login/" in response.get("Location", "")):
+        assert writes == [], f"{what}: was refused and yet wrote"
+
+
+def ids_of(route: Route, things: Things) -> dict[str, UUID]:
+    return {name: getattr(things, which) for name, which in route.ids.items()}
+
+
+def foreign_ids(world: World, route: Route, own: Things) -> dict[str, dict[str, UUID]]:
+    """Everything that is not the caller's to see, by what it is."""
+    if not route.ids:
+        return {}
+    found = {
+        "of another workspace": ids_of(route, world.foreign),
+        "of nobody": {name: uuid4() for name in route.ids},
+    }
+    if not route.shared:
+        found["of a colleague"] = ids_of(route, world.colleague)
+    if len(route.ids) > 1:
+        mine, theirs = ids_of(route, own), ids_of(route, world.colleague)
+        for name in route.ids:
+            found[f"own but for {name}"] = mine | {name: theirs[name]}
+    return found
+
+
+# the three kinds of addresses
+
+
+def sweep_page(world: World, name: str, route: Route) -> None:
+    def url(ids: dict[str, UUID]) -> str:
+        kwargs = {"workspace": world.home.slug, **ids}
+        return reverse(f"workspace:{name}", urlconf="config.urls", kwargs=kwargs)
+
+    owned = ids_of(route, world.own["owner"])
+    visitor, stranger = factories.browser(), world.people["stranger"].browser()
+    for method in METHODS:
+        found = send(visitor, method, url(owned), route.data, as_json=False)
+        assert_answer(f"visitor {method} {name}", found, 302)
+        assert found[0]["Location"].startswith("/accounts/login/?next=")
+        found = send(stranger, method, url(owned), route.data, as_json=False)
+        assert_answer(f"stranger {method} {name}", found, 404)
+    for role in ROLES:
+        client = world.people[role].browser()
+        for method in METHODS if role == "owner" else route.offers:
+            _sweep_as(world, client, method, route, role, url, name=f"{role} {method} {name}", as_json=False)
+
+
+def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None:
+    def url(ids: dict[str, UUID]) -> str:
+        return reverse(f"{space}:{name}", urlconf="config.urls", kwargs=ids)
+
+    owned = ids_of(route, world.own["owner"])
+    stranger = factories.with_key(factories.make_key(world.people["stranger"].member))
+    for method in METHODS:
+        found = send(factories.browser(), method, url(owned), route.data, as_json=True)
+        if found[0].status_code != 405 or space == "api":
+            assert_answer(f"visitor {method} {name}", found, 401)
+        if method in route.offers and route.ids:
+            found = send(stranger, method, url(owned), route.data, as_json=True)
+            assert_answer(f"stranger's key {method} {name}", found, 404)
+    for role in ROLES:
+        member = world.people[role].member
+        client = factories.with_key(factories.make_key(member))
+        for method in METHODS if role == "owner" else route.offers:
+            _sweep_as(
+                world, client, method, route, role, url, name=f"{role}'s key {method} {name}", as_json=True
+            )
+    _sweep_scopes(world, name, route, url)
+    if space == "api":
+        _sweep_sessions(world, name, route, url)
+
+
+def _sweep_as(world, client, method, route, role, url, *, name, as_json) -> None:
+    """Somebody of the workspace: allowed or not, with their own objects and with everybody else's."""
+    own = world.own[role]
+    if method not in route.offers:
+        found = send(client, method, url(ids_of(route, own)), route.data, as_json=as_json)
+        # A page's permission is asked before its methods.
+        assert found[0].status_code in ((405,) if as_json else (403, 405)), f"{name}: {found[0].status_code}"
+        assert found[1] == [], f"{name}: wrote"
+        return
+    permission, success = route.offers[method]
+    is_allowed = Permission(permission) in ROLE_PERMISSIONS[role]
+    found = send(client, method, url(ids_of(route, own)), route.data, as_json=as_json)
+    if not route.shared or is_allowed:
+        assert_answer(name, found, success if is_allowed else 403)
+    is_deferred = isinstance(found[0], streaming.Deferred)
+    assert is_deferred == (route.streams and is_allowed), f"{name}: Deferred or not"
+    for whose, ids in foreign_ids(world, route, own).items():
+        found = send(client, method, url(ids), route.data, as_json=as_json)
+        assert_answer(f"{name} {whose}", found, 404 if is_allowed else found[0].status_code)
+        if not is_allowed:
+            assert found[0].status_code in (403, 404), f"{name} {whose}: {found[0].status_code}"
+
+
+def _sweep_scopes(world: World, name: str, route: Route, url) -> None:
+    """A key may do no more than its scopes say, even the owner's."""
+    owner, own = world.people["owner"].member, world.own["owner"]
+    for method, (permission, _) in route.offers.items():
+        scopes = sorted(set(Permission) - {Permission(permission)})
+        narrow = factories.with_key(factories.make_key(owner, scopes))
+        found = send(narrow, method, url(ids_of(route, own)), route.data, as_json=True)
+        assert_answer(f"key without {permission} {method} {name}", found, 403)
+
+
+def _sweep_sessions(world: World, name: str, route: Route, url) -> None:
+    """A session that names a workspace of others gets what a workspace of nobody gets."""
+    for method in route.offers:
+        for person, named, expected in (
+            ("stranger", world.home.slug, 404),
+            ("stranger", str(world.home.id), 404),
+            ("owner", "no-such-workspace", 404),
+            ("owner", "", 401),
+        ):
+            client = world.people[person].browser(headers={"X-Workspace": named})
+            found = send(client, method, url(ids_of(route, world.own["owner"])), route.data, as_json=True)
+            assert_answer(f"{person}'s session for {named!r} {method} {name}", found, expected)

@@ -1,0 +1,137 @@
+"""Every address × method × actor × foreign id: who gets what, and that nobody gets a byte of somebody else's.
+
+404: invisible. 403: visible, but not allowed. Pages send a visitor to sign in; the APIs answer 401.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from django.http import HttpResponse
+from django.urls import URLPattern, URLResolver, get_resolver, path, reverse
+
+from config import streaming
+from tests import factories, routes
+from tests.sweep import CANARY, METHODS, assert_answer, send, sweep_api, sweep_page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.WORKSPACE)
+def test_page(world, name):
+    sweep_page(world, name, routes.WORKSPACE[name])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.API)
+def test_api(world, name):
+    sweep_api(world, name, routes.API[name])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.OPENAI)
+def test_openai(world, name):
+    sweep_api(world, name, routes.OPENAI[name], "openai")
+
+
+# addresses without a workspace
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.PUBLIC)
+def test_public_page(world, staff, name):
+    visitors = (factories.browser(), world.people["owner"].browser(), staff.browser())
+    for client, expected in zip(visitors, routes.PUBLIC[name], strict=True):
+        assert_answer(name, send(client, "GET", reverse(name), {}, as_json=False), expected)
+
+
+ARGUMENTS = {
+    "account_confirm_email": {"key": "made-up"},
+    "account_reset_password_from_key": {"uidb36": "1", "key": "made-up"},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(routes.ACCOUNT))
+def test_account_page(world, name):
+    url = reverse(name, kwargs=ARGUMENTS.get(name, {}))
+    for who, client in (("visitor", factories.browser()), ("member", world.people["member"].browser())):
+        for method in METHODS:
+            response, _ = send(client, method, url, {}, as_json=False)
+            assert response.status_code < 500, f"{who} {method} {name}"
+            assert CANARY not in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_staff_pages_are_for_staff_only(world, staff):
+    """Everything under /admin/ but its own sign-in sends everybody else away."""
+    checked = 0
+    for url, pattern in all_routes():
+        if not url.startswith("admin/") or pattern.name in ("login", "logout", "jsi18n"):
+            continue
+        address = "/" + plain(url)
+        for client in (factories.browser(), world.people["owner"].browser()):
+            for method in ("GET", "POST"):
+                response, writes = send(client, method, address, {}, as_json=False)
+                assert response.status_code in (302, 403, 404), f"{method} {address}: {response.status_code}"
+                assert writes == [], f"{method} {address}: wrote"
+                assert CANARY not in response.content.decode()
+        assert send(staff.browser(), "GET", address, {}, as_json=False)[0].status_code < 500, address
+        checked += 1
+    assert checked > 20
+
+
+def plain(url: str) -> str:
+    """An address of the admin with something in the place of its arguments."""
+    import re
+
+    url = re.sub(r"<path:\w+>", "1", url)
+    url = re.sub(r"\(\?P<app_label>(\w+)[^)]*\)", r"\1", url)
+    return re.sub(r"\(\?P<url>\.\*\)", "nothing", url).replace("^", "").replace("$", "")
+
+
+# the table is whole
+
+
+def all_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in (resolver or get_resolver()).url_patterns:
+        where = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from all_routes(pattern, where)
+        else:
+            yield where, pattern
+
+
+def unclassified(found: Iterator[tuple[str, URLPattern]]) -> list[str]:
+    kinds = (
+        ("w/<slug:workspace>/", routes.WORKSPACE), ("api/v1/", routes.API), ("v1/", routes.OPENAI),
+        ("accounts/", routes.ACCOUNT), ("", routes.PUBLIC),
+    )  # fmt: skip
+    missing = []
+    for url, pattern in found:
+        table = next(table for prefix, table in kinds if url.startswith(prefix))
+        if not url.startswith("admin/") and pattern.name not in table:
+            missing.append(f"{url} ({pattern.name})")
+    return missing
+
+
+def test_every_address_is_classified():
+    assert unclassified(all_routes()) == []
+
+
+def test_every_row_of_the_table_has_an_address():
+    names = {pattern.name for _, pattern in all_routes()}
+    rows = {*routes.WORKSPACE, *routes.API, *routes.OPENAI, *routes.PUBLIC, *routes.ACCOUNT}
+    assert rows - names == set()
+
+
+def test_address_that_nobody_classified_is_found():
+    new = path("w/<slug:workspace>/new-thing/", lambda request: HttpResponse(), name="new-thing")
+    assert unclassified(iter([(str(new.pattern), new)])) == ["w/<slug:workspace>/new-thing/ (new-thing)"]
+
+
+def test_exactly_the_listed_routes_answer_deferred():
+    """Each row marked `streams` was seen to answer Deferred by the sweep, every other was seen not to."""
+    tables = {"workspace": routes.WORKSPACE, "api": routes.API, "openai": routes.OPENAI}
+    marked = {
+        f"{space}:{name}" for space, table in tables.items() for name, row in table.items() if row.streams
+    }
+    assert marked == streaming.ROUTES
