@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import permissions as drf_permissions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 
 from accounts import permissions
@@ -34,7 +35,10 @@ class MemberPermission(drf_permissions.BasePermission):
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         table: dict[str, permissions.Permission] = view.required_permissions  # type: ignore[attr-defined]
-        permissions.check(cast(LocatedRequest, request._request).member, table[request.method or ""])
+        member, method = cast(LocatedRequest, request._request).member, request.method or ""
+        if member is not None and method not in table:
+            raise MethodNotAllowed(method)
+        permissions.check(member, table.get(method, permissions.Permission.VIEW))
         return True
 
 
