@@ -10,6 +10,8 @@ from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries
+from assistants.chat.queries import RecentConversation
+from assistants.models import Assistant
 from usage import queries as usage_queries
 
 RECENT = 6
@@ -20,47 +22,46 @@ RECENT = 6
 def dashboard(request: MemberRequest) -> HttpResponse:
     conversations = queries.list_recent(request.member, limit=RECENT)
     assistants = list(builder_queries.list_assistants())
-    return render(
-        request,
-        "dashboard.html",
-        {
-            "greeting_name": request.user.name,
-            "stats": _stats(request),
-            "recent_conversations": [
-                {
-                    "id": row.id,
-                    "title": row.title,
-                    "updated_at": row.updated_at,
-                    "is_running": row.is_running,
-                    "url": page_url(request, "conversation", conversation_id=row.id),
-                }
-                for row in conversations
-            ],
-            "assistants": [
-                {
-                    "id": row.id,
-                    "name": row.name,
-                    "description": row.description,
-                    "model": row.model,
-                    "url": page_url(request, "assistant-edit", assistant_id=row.id),
-                    "chat_url": f"{page_url(request, 'chat')}?assistant={row.id}",
-                }
-                for row in assistants
-            ],
-            "onboarding": [
-                {
-                    "label": "Ask a first question",
-                    "is_done": bool(conversations),
-                    "url": page_url(request, "chat"),
-                },
-                {
-                    "label": "Make an assistant of your own",
-                    "is_done": len(assistants) > 1,
-                    "url": page_url(request, "assistant-create"),
-                },
-            ],
-        },
-    )
+    context = {
+        "greeting_name": request.user.name,
+        "stats": _stats(request),
+        "recent_conversations": [_conversation(request, row) for row in conversations],
+        "assistants": [_assistant(request, row) for row in assistants],
+        "onboarding": [
+            {
+                "label": "Ask a first question",
+                "is_done": bool(conversations),
+                "url": page_url(request, "chat"),
+            },
+            {
+                "label": "Make an assistant of your own",
+                "is_done": len(assistants) > 1,
+                "url": page_url(request, "assistant-create"),
+            },
+        ],
+    }
+    return render(request, "dashboard.html", context)
+
+
+def _conversation(request: MemberRequest, row: RecentConversation) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "title": row.title,
+        "updated_at": row.updated_at,
+        "is_running": row.is_running,
+        "url": page_url(request, "conversation", conversation_id=row.id),
+    }
+
+
+def _assistant(request: MemberRequest, row: Assistant) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "model": row.model,
+        "url": page_url(request, "assistant-edit", assistant_id=row.id),
+        "chat_url": f"{page_url(request, 'chat')}?assistant={row.id}",
+    }
 
 
 def _stats(request: MemberRequest) -> list[dict[str, str]]:
