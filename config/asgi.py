@@ -8,6 +8,7 @@ after its thread and connection went back: open streams cost neither (docs/turns
 import asyncio
 import contextlib
 import contextvars
+import gc
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -157,11 +158,13 @@ async def _until_disconnect(receive: Receive, work: Any) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
-        if message["type"] == "lifespan.startup":
-            asyncio.get_running_loop().run_in_executor(None, ports.web_started)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
 
 
 application = Application()
+# Before gunicorn forks (--preload): what its processes never change, they share.
+ports.web_started()
+gc.collect()
+gc.freeze()

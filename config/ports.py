@@ -68,7 +68,7 @@ workspace_suspended = Port("workspace_suspended", _workspace_suspended)
 """A workspace was suspended: end what still runs in it. Runs after the commit."""
 
 web_started = Port("web_started", _web_started)
-"""A web process begins: load what the first request should not wait for. Runs in a thread of its own."""
+"""The web server starts, before its processes part: load what no request should wait for and all can share."""
 
 person_reference = Port("person_reference", _person_reference)
 """The random reference of a person, for an audit entry of an app that does not know people."""
