@@ -59,7 +59,9 @@ BY_CODE = {
         "This workspace is suspended", "Its owner can write to support to resume it.", None
     ),
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
-    "internal": Words("Something went wrong on our side", "Nothing was charged. Try again.", RETRY),
+    "internal": Words(
+        "Something went wrong on our side", "We have noted it. What arrived is kept; try again.", RETRY
+    ),
 }
 NOTES = {
     "length": "The answer reached its longest length. Ask it to go on, or raise the assistant's limit.",
