@@ -84,7 +84,8 @@ async def _stream(reply: Reply) -> HttpResponseBase:
             await events.aclose()
             run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
             return _error(data["code"]) if run is None else _failure(run)
-        if event in ("delta", "snapshot", "tool", "done"):
+        # A replayed run that failed wordlessly has an empty snapshot before its end.
+        if event in ("delta", "tool", "done") or (event == "snapshot" and data["text"]):
             body = _chunks(reply, events, (event, data))
             return unbuffered(StreamingHttpResponse(body, content_type=EVENT_STREAM))
     return _error("access_ended")

@@ -13,11 +13,9 @@ QUESTION = "Write a function in Python that greets people."
 def test_a_newcomer_signs_up_confirms_and_gets_a_first_answer(stranger):
     page = stranger.page
     stranger.go("/")
-    stranger.check_accessible()
     page.get_by_role("link", name="Sign up").first.click()
 
     expect(page.get_by_role("heading", name="Create an account")).to_be_visible()
-    stranger.check_accessible()
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Create account").click()
@@ -25,7 +23,6 @@ def test_a_newcomer_signs_up_confirms_and_gets_a_first_answer(stranger):
     stranger.check_accessible()
 
     stranger.go("/dev/mail/")
-    stranger.check_accessible()
     page.get_by_role("link", name=re.compile(re.escape(EMAIL))).first.click()
     stranger.check_accessible()
     page.get_by_role("link", name=re.compile("confirm-email")).click()
@@ -36,7 +33,6 @@ def test_a_newcomer_signs_up_confirms_and_gets_a_first_answer(stranger):
     stranger.check_accessible()
     page.get_by_role("link", name="Ask a first question").click()
     expect(stranger.composer).to_be_focused()
-    stranger.check_accessible()
 
     stranger.ask(QUESTION, rate=25)
     page.wait_for_url(re.compile(r"/chat/[0-9a-f-]{36}/"))
