@@ -21,6 +21,11 @@ from usage.holds import queries as holds_queries
 from usage.holds import services as holds
 from usage.holds.types import Actual, HoldLost, HoldRequest
 
+# Not the request: a call's whole body would be sent to the database once more.
+WRITTEN_AT_END = [
+    "attempt", "state", "text", "tool_calls", "finish_reason", "error_code", "answered_by", "finished_at", "retry_at",
+    "input_tokens", "output_tokens", "is_estimated", "cost_micro",
+]  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
@@ -122,7 +127,7 @@ def _write_end(run: Run, attempt: int, outcome: Outcome) -> None:
     run.finished_at = now
     if outcome.retry_after_s is not None:
         run.retry_at = now + timedelta(seconds=outcome.retry_after_s)
-    run.save()
+    run.save(update_fields=WRITTEN_AT_END)
     if run.message_id:
         Message.objects.filter(id=run.message_id).update(text=outcome.text)
 
