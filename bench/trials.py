@@ -77,7 +77,7 @@ async def perform(victim: Victim, tally: Tally, chance: random.Random, number: i
     found = books.read(victim.target, [case.turn.run_id for case in cases if case.turn.run_id])
     await books.add_provider_records(victim.target, found)
     for case in cases:
-        _judge(tally, case, found.get(case.turn.run_id), killed_at)
+        judge(tally, case, found.get(case.turn.run_id), killed_at)
 
 
 async def _ask(target: Target, case: Case) -> None:
@@ -101,7 +101,7 @@ async def _wait_for_ends(target: Target, killed_at: float) -> None:
         await asyncio.sleep(0.2)
 
 
-def _judge(tally: Tally, case: Case, entry: Books | None, killed_at: float) -> None:
+def judge(tally: Tally, case: Case, entry: Books | None, killed_at: float) -> None:
     turn = case.turn
     if not turn.is_accepted:
         tally.unanswered_posts += 1
