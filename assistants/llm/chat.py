@@ -13,10 +13,15 @@ from typing import Any
 import httpx2
 import openai
 
+from assistants.llm import usage
 from assistants.llm.errors import ProviderFailure, from_sdk
+from assistants.llm.usage import Usage
 
 DONE = b"[DONE]"
 DATA = b"data:"
+MOST_TOOL_CALLS = 128
+# As long as the columns that keep them.
+MOST_NAME, MOST_REASON = 120, 40
 DRAIN_S = 0.2
 
 
@@ -39,7 +44,7 @@ class Tally:
     model: str = ""
     finish_reason: str = ""
     is_refusal: bool = False
-    usage: dict[str, Any] | None = None
+    usage: Usage | None = None
     saw_done: bool = False
 
 
@@ -108,25 +113,58 @@ def _read(chunk: bytes, tally: Tally) -> Delta | None:
         tally.saw_done = True
         return None
     try:
-        event = json.loads(chunk)
+        event = _parse(chunk)
         choices = event.get("choices") or ()
-        if "error" in event:
+        if event.get("error"):
             raise ProviderFailure("provider_unavailable", retryable=True)
         if event.get("usage"):
-            tally.usage = event["usage"]
-        tally.model = tally.model or event.get("model") or ""
+            tally.usage = usage.read(event["usage"])
+        tally.model = tally.model or str(event.get("model") or "")[:MOST_NAME]
         return _read_choice(choices[0], tally) if choices else None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ProviderFailure("provider_protocol") from error
 
 
+def _parse(chunk: bytes) -> Any:
+    """The JSON of a chunk. Only an escape can bring what no database column takes."""
+    event = json.loads(chunk)
+    return _storable(event) if b"\\u" in chunk else event
+
+
+def _storable(value: Any) -> Any:
+    """Without NUL, and with halves of surrogate pairs replaced."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return value
+
+
 def _read_choice(choice: dict[str, Any], tally: Tally) -> Delta | None:
+    """Raises TypeError or AttributeError for what the protocol does not allow."""
     delta = choice.get("delta") or {}
     if choice.get("finish_reason"):
-        tally.finish_reason = choice["finish_reason"]
+        tally.finish_reason = str(choice["finish_reason"])[:MOST_REASON]
     refusal = delta.get("refusal")
     if refusal:
         tally.is_refusal = True
     text = delta.get("content") or refusal or ""
-    tool_calls = delta.get("tool_calls")
+    if not isinstance(text, str):
+        raise TypeError("content")
+    tool_calls = _tool_calls(delta.get("tool_calls") or [])
     return Delta(text, tool_calls) if text or tool_calls else None
+
+
+def _tool_calls(deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    if not isinstance(deltas, list):
+        raise TypeError("tool_calls")
+    for delta in deltas:
+        index, function = delta.get("index", 0), delta.get("function") or {}
+        if not isinstance(index, int) or not 0 <= index < MOST_TOOL_CALLS:
+            raise TypeError("index")
+        for part in (delta.get("id"), function.get("name"), function.get("arguments")):
+            if not isinstance(part, str | None):
+                raise TypeError("tool call")
+    return deltas

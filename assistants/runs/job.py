@@ -6,6 +6,7 @@ from uuid import UUID
 
 from assistants.llm.chat import ChatRequest
 from assistants.llm.errors import ProviderFailure
+from assistants.llm.usage import Usage
 
 CHARGED_FINISH = "stop"
 
@@ -20,7 +21,7 @@ class Job:
 
 @dataclass
 class Outcome:
-    """`state`: done | stopped | failed. `usage` is the provider's own count, None when it sent none."""
+    """`state`: done | stopped | failed. `usage`: the provider's own count, None when it sent none that can be true."""
 
     state: str = "done"
     error_code: str = ""
@@ -29,7 +30,7 @@ class Outcome:
     tool_calls: list[dict[str, Any]] = field(default_factory=list)
     finish_reason: str = ""
     answered_by: str = ""
-    usage: dict[str, Any] | None = None
+    usage: Usage | None = None
     is_lost: bool = False
 
     @property

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 from uuid import UUID
@@ -142,11 +142,19 @@ class Publisher:
             self._work.clear()
             self._urgent.clear()
             batch, self._dirty = self._dirty, {}
-            if not await self._flush(batch, ttl=LIVE_TTL_S):
+            try:
+                taken = await self._flush(batch, ttl=LIVE_TTL_S)
+            except Exception:
+                logger.exception("events could not be made; their runs go on without viewers")
+                continue
+            if not taken:
                 await asyncio.sleep(RETRY_S)
-                for stream in batch.values():
-                    if stream.needs_snapshot and not stream.is_ended:
-                        self._mark(stream, urgent=True)
+                self._send_again(batch.values())
+
+    def _send_again(self, streams: Iterable[RunStream]) -> None:
+        for stream in streams:
+            if stream.needs_snapshot and not stream.is_ended:
+                self._mark(stream, urgent=True)
 
     async def _flush(self, batch: dict[UUID, RunStream], *, ttl: int) -> bool:
         """One pipeline for all streams of the batch. False when Redis did not take it."""

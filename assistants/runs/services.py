@@ -135,7 +135,7 @@ def _write_end(run: Run, attempt: int, outcome: Outcome) -> None:
 def _actual(run: Run, outcome: Outcome) -> Actual:
     """The provider's own count; without one, ours, marked as an estimate."""
     usage = outcome.usage
-    if usage is None:
+    if usage is None or usage.output_tokens == 0:
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
         )
@@ -149,10 +149,10 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     return Actual(
         provider=settings.PROVIDER_NAME,
         model=run.model,
-        input_tokens=int(usage.get("prompt_tokens") or 0),
-        output_tokens=int(usage.get("completion_tokens") or 0),
-        cached_tokens=int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0),
-        reasoning_tokens=int((usage.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
     )
 
 

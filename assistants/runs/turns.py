@@ -4,8 +4,8 @@ import logging
 import time
 from uuid import UUID
 
+from django.db import DataError, connection
 from django.db import Error as DatabaseFailure
-from django.db import connection
 from django.utils import timezone
 
 from assistants.chat import prompt
@@ -91,12 +91,18 @@ def _request(run: Run, claim: Claim) -> ChatRequest:
 
 
 def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None:
-    """Writes the end; while the database is away it tries again, which the attempt number makes safe."""
+    """Writes the end; while the database is away it tries again, which the attempt number makes safe.
+
+    An end that the database refuses for what it holds is written as our failure, so that the run does end.
+    """
     deadline = time.monotonic() + WRITE_FOR_S
     while True:
         try:
             with workspace_scope(workspace_id, allow_suspended=True):
                 return services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
+        except (DataError, UnicodeError):
+            logger.exception("the end of a run could not be written as it came")
+            outcome = Outcome(state="failed", error_code="internal")
         except DatabaseFailure:
             if time.monotonic() > deadline:
                 raise
