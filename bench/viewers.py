@@ -134,7 +134,7 @@ async def open_viewers(target: Target, audience: Audience, runs: list[str], coun
     async def opener() -> None:
         for number in numbers:
             await _open_one(target, audience, number, requests[number % len(runs)])
-            if audience.opened % 1000 == 0:
+            if (number + 1) % 1000 == 0:
                 report.progress(f"{audience.opened} viewers")
 
     await asyncio.gather(*(opener() for _ in range(OPENING_AT_ONCE)))

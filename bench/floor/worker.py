@@ -1,6 +1,7 @@
 """The floor's worker: the product's streaming engine behind Celery. No database, no lease, no ledger."""
 
 import functools
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,8 @@ def answer(*, caller: str, call: str, body: dict[str, Any]) -> None:
         request_id=f"{call}-1",
     )
     outcome, stream = engine().run(Job(UUID(caller), UUID(call), 1, request))
-    engine().finish(stream, {"state": outcome.state, "usage": outcome.usage, "text": outcome.text})
+    usage = asdict(outcome.usage) if outcome.usage else None
+    engine().finish(stream, {"state": outcome.state, "usage": usage, "text": outcome.text})
 
 
 @worker_ready.connect(weak=False)
