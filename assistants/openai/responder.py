@@ -52,6 +52,36 @@ class Reply:
         return f"chatcmpl-{self.run_id.hex}"
 
 
+class SentToolCalls:
+    """How much of each tool call the client has: a chunk cannot be taken back."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[int, int] = {}
+
+    def fresh(self, data: dict[str, Any]) -> list[dict[str, Any]]:
+        """What to send of a `tool` event: the deltas themselves, or what is missing of the whole."""
+        if "whole" in data:
+            calls = list(enumerate(data["whole"]))
+            return [self._missing(index, call) for index, call in calls if self._is_missing(index, call)]
+        for delta in data["tool_calls"]:
+            arguments = (delta.get("function") or {}).get("arguments") or ""
+            index = delta.get("index", 0)
+            self._lengths[index] = self._lengths.get(index, 0) + len(arguments)
+        deltas: list[dict[str, Any]] = data["tool_calls"]
+        return deltas
+
+    def _is_missing(self, index: int, call: dict[str, Any]) -> bool:
+        return self._lengths.get(index, -1) < len(call["function"]["arguments"])
+
+    def _missing(self, index: int, call: dict[str, Any]) -> dict[str, Any]:
+        arguments = call["function"]["arguments"]
+        known = self._lengths.get(index)
+        self._lengths[index] = len(arguments)
+        if known is None:
+            return {"index": index, **call}
+        return {"index": index, "function": {"arguments": arguments[known:]}}
+
+
 def respond(member: Member, run: Run, call: ChatCall) -> Deferred:
     reply = Reply(run.id, member, call, int(time.time()))
     return Deferred(lambda: _stream(reply) if call.is_stream else _whole(reply))
@@ -93,7 +123,7 @@ async def _stream(reply: Reply) -> HttpResponseBase:
 
 async def _chunks(reply: Reply, events: Events, first: Event) -> AsyncGenerator[bytes, None]:
     yield _chunk(reply, {"role": "assistant", "content": ""})
-    length = 0
+    length, tools = 0, SentToolCalls()
     current: Event | None = first
     async with contextlib.aclosing(events):
         while current is not None:
@@ -101,7 +131,8 @@ async def _chunks(reply: Reply, events: Events, first: Event) -> AsyncGenerator[
             if event == "":
                 yield HEARTBEAT
             elif event == "tool":
-                yield _chunk(reply, {"tool_calls": data["tool_calls"]})
+                if fresh := tools.fresh(data):
+                    yield _chunk(reply, {"tool_calls": fresh})
             elif event in ("delta", "snapshot"):
                 # A replaced text is cut to what the client does not have: a chunk cannot be taken back.
                 text = data["text"][max(0, length - data.get("offset", 0)) :]

@@ -1,14 +1,13 @@
 """How the end of a run is told to those who watch it."""
 
 import logging
-from typing import Any
 from uuid import UUID
 
 import redis
 
 from assistants.models import Run
 from assistants.runs import words
-from assistants.runs.frames import STREAM_FIELD, EventId, frame
+from assistants.runs.frames import STREAM_FIELD, Event, EventId, frame, whole
 from config import redis as redis_clients
 from tenants import keys
 
@@ -28,8 +27,8 @@ def done_data(run: Run) -> dict[str, str | None]:
 
 
 def final_frames(run: Run) -> list[tuple[EventId, bytes]]:
-    """The whole text, then `done`: what a viewer needs of a finished run."""
-    events: list[tuple[str, dict[str, Any]]] = [("snapshot", {"text": run.text}), ("done", done_data(run))]
+    """All that was said, then `done`: what a viewer needs of a finished run."""
+    events: list[Event] = [*whole(run.text, run.tool_calls), ("done", done_data(run))]
     ids = [EventId(run.attempt, seq) for seq, _ in enumerate(events, start=1)]
     return [(event_id, frame(event_id, *event)) for event_id, event in zip(ids, events, strict=True)]
 

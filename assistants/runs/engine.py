@@ -114,7 +114,7 @@ class Engine:
         finally:
             self.live.pop(job.run_id, None)
         _close(live)
-        outcome.text = stream.text
+        outcome.text, outcome.tool_calls = stream.text, stream.tool_calls
         return outcome, stream
 
     async def _answer(self, job: Job, stream: RunStream, outcome: Outcome) -> None:
@@ -128,7 +128,7 @@ class Engine:
                 in_time = time.monotonic() - started + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
                 if (
                     stream.parts
-                    or outcome.tool_calls
+                    or stream.tool_calls
                     or not failure.retryable
                     or not in_time
                     or number == RETRIES
@@ -146,8 +146,7 @@ class Engine:
                 if delta.text:
                     self.publisher.add_text(stream, delta.text)
                 if delta.tool_calls:
-                    _collect(outcome.tool_calls, delta.tool_calls)
-                    self.publisher.emit(stream, "tool", {"tool_calls": delta.tool_calls})
+                    self.publisher.add_tool_calls(stream, delta.tool_calls)
         finally:
             outcome.usage = tally.usage
             outcome.answered_by = tally.model
@@ -167,18 +166,6 @@ def _close(live: LiveRun) -> None:
     if error is not None:
         logger.error("a run failed unexpectedly", exc_info=error, extra={"run_id": str(live.job.run_id)})
         outcome.state, outcome.error_code = "failed", "internal"
-
-
-def _collect(tool_calls: list[dict[str, Any]], deltas: list[dict[str, Any]]) -> None:
-    """Assembles streamed tool calls: `index` says which, arguments arrive in pieces."""
-    for delta in deltas:
-        index = delta.get("index", 0)
-        while len(tool_calls) <= index:
-            tool_calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
-        call, function = tool_calls[index], delta.get("function") or {}
-        call["id"] = delta.get("id") or call["id"]
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+Event = tuple[str, dict[str, Any]]
 STREAM_FIELD = b"f"
 HEARTBEAT = b": keep-alive\n\n"
 
@@ -34,6 +35,12 @@ class EventId:
         if self.attempt == other.attempt:
             return self.seq == other.seq + 1
         return self.attempt > other.attempt and self.seq == 1
+
+
+def whole(text: str, tool_calls: list[dict[str, Any]]) -> list[Event]:
+    """Everything said so far, for who may have missed some of it."""
+    events: list[Event] = [("snapshot", {"text": text})]
+    return [*events, ("tool", {"whole": tool_calls})] if tool_calls else events
 
 
 def frame(event_id: EventId, event: str, data: dict[str, Any]) -> bytes:

@@ -16,7 +16,7 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError, ResponseError
 
-from assistants.runs.frames import STREAM_FIELD, EventId, frame
+from assistants.runs.frames import STREAM_FIELD, Event, EventId, frame, whole
 from tenants import keys
 
 COALESCE_S = 0.035
@@ -29,8 +29,6 @@ RETRY_S = 0.5
 FINISH_TRIES = 5
 logger = logging.getLogger(__name__)
 
-Event = tuple[str, dict[str, Any]]
-
 
 @dataclass
 class RunStream:
@@ -41,6 +39,7 @@ class RunStream:
     attempt: int
     seq: int = 0
     parts: list[str] = field(default_factory=list)
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
     length: int = 0
     sent_length: int = 0
     waiting: list[str | Event] = field(default_factory=list)
@@ -79,9 +78,8 @@ class RunStream:
         self.snapshot_seq = self.seq
         self.sent_length = self.length
         first = [event for event in events if event[0] == "status"]
-        rest = [event for event in events if event[0] != "status"]
-        snapshot: Event = ("snapshot", {"text": self.text})
-        return [self._frame(*event) for event in (*first, snapshot, *rest)]
+        rest = [event for event in events if event[0] not in ("status", "tool")]
+        return [self._frame(*event) for event in (*first, *whole(self.text, self.tool_calls), *rest)]
 
     def _frame(self, event: str, data: dict[str, Any]) -> tuple[EventId, bytes]:
         self.seq += 1
@@ -110,6 +108,10 @@ class Publisher:
         stream.waiting.append(text)
         stream.length += len(text)
         self._mark(stream, urgent=is_first)
+
+    def add_tool_calls(self, stream: RunStream, deltas: list[dict[str, Any]]) -> None:
+        _collect(stream.tool_calls, deltas)
+        self.emit(stream, "tool", {"tool_calls": deltas})
 
     def emit(self, stream: RunStream, event: str, data: dict[str, Any]) -> None:
         stream.waiting.append((event, data))
@@ -212,3 +214,15 @@ def _lost(stream: RunStream) -> None:
     """The stream in Redis is gone or behind: it begins anew with everything said so far."""
     stream.exists = False
     stream.needs_snapshot = True
+
+
+def _collect(tool_calls: list[dict[str, Any]], deltas: list[dict[str, Any]]) -> None:
+    """Assembles streamed tool calls: `index` says which, arguments arrive in pieces."""
+    for delta in deltas:
+        index = delta.get("index", 0)
+        while len(tool_calls) <= index:
+            tool_calls.append({"id": "", "type": "function", "function": {"name": "", "arguments": ""}})
+        call, function = tool_calls[index], delta.get("function") or {}
+        call["id"] = delta.get("id") or call["id"]
+        call["function"]["name"] += function.get("name") or ""
+        call["function"]["arguments"] += function.get("arguments") or ""

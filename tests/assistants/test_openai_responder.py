@@ -10,6 +10,7 @@ import openai
 import pytest
 
 from assistants.models import Run
+from assistants.openai import responder
 from assistants.runs import engine as engine_module
 from tenants.scope import enter
 from tests import factories
@@ -167,6 +168,53 @@ def test_streamed_tool_call_is_whole_when_its_pieces_are_joined(sdk):
             ids += [delta.id] if delta.id else []
     assert (name, json.loads(arguments), len(ids)) == ("get_weather", {"city": "Köln"}, 1)
     assert chunks[-1].choices[0].finish_reason == "tool_calls"
+
+
+def piece(index: int, arguments: str, **fields) -> dict:
+    return {"index": index, "function": {"arguments": arguments}, **fields}
+
+
+def whole_call(name: str, arguments: str) -> dict:
+    return {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def joined(chunks: list[list[dict]]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for deltas in chunks:
+        for delta in deltas:
+            found[delta["index"]] = found.get(delta["index"], "") + delta["function"]["arguments"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [
+            {"tool_calls": [piece(0, '{"a"')]},
+            {"tool_calls": [piece(0, ": 1}")]},
+            {"tool_calls": [piece(1, "{}")]},
+        ],
+        [{"whole": [whole_call("f", '{"a": 1}'), whole_call("g", "{}")]}],
+        [{"tool_calls": [piece(0, '{"a"')]}, {"whole": [whole_call("f", '{"a": 1}'), whole_call("g", "{}")]}],
+        [
+            {"whole": [whole_call("f", '{"a"')]},
+            {"tool_calls": [piece(0, ": 1}")]},
+            {"whole": [whole_call("f", '{"a": 1}'), whole_call("g", "{}")]},
+            {"whole": [whole_call("f", '{"a": 1}'), whole_call("g", "{}")]},
+        ],
+    ],
+)
+def test_tool_calls_told_again_are_sent_once(events):
+    """After Redis lost the stream they come whole: the client gets only what it does not have."""
+    sent = responder.SentToolCalls()
+    assert joined([sent.fresh(data) for data in events]) == {0: '{"a": 1}', 1: "{}"}
+
+
+def test_call_without_arguments_is_sent_once():
+    sent = responder.SentToolCalls()
+    event = {"whole": [whole_call("f", "")]}
+    assert sent.fresh(event) == [{"index": 0, **whole_call("f", "")}]
+    assert sent.fresh(event) == []
 
 
 def test_stream_ends_with_the_done_mark_and_may_not_be_buffered(web, worker, key):

@@ -49,9 +49,9 @@ def test_restart_is_told_before_the_first_text_of_the_new_attempt():
     for needs_snapshot in (False, True):
         stream = make_stream(attempt=2)
         stream.parts, stream.length, stream.needs_snapshot = ["new"], 3, needs_snapshot
-        stream.waiting = [("status", {"state": "restarted"}), "new", ("tool", {})]
+        stream.waiting = [("status", {"state": "restarted"}), "new", ("done", {})]
         names = [frames.read(raw)[0] for _, raw in stream.take_frames()]
-        assert names == ["status", "snapshot" if needs_snapshot else "delta", "tool"]
+        assert names == ["status", "snapshot" if needs_snapshot else "delta", "done"]
 
 
 def test_a_long_stream_says_everything_again_before_redis_drops_its_beginning():
@@ -179,6 +179,31 @@ def test_flushed_stream_begins_anew_with_everything_said():
     assert said(found) == "Before the flush. Lost. After."
     assert found[-1][0] == "done"
     assert redis_clients.client().ttl(stream.key) > 0
+
+
+def test_tool_calls_of_a_flushed_stream_are_told_whole():
+    async def work():
+        publisher = make_publisher()
+        ticking = asyncio.ensure_future(publisher.run())
+        stream = publisher.open(**vars_of(make_stream()))
+        publisher.add_tool_calls(
+            stream, [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]
+        )
+        await until(lambda: len(events(stream)) == 2)
+        forget(stream)
+        publisher.add_tool_calls(stream, [{"index": 0, "function": {"arguments": "}"}}])
+        await until(lambda: stream.needs_snapshot or entries_of(stream))
+        await publisher.finish(stream, {"state": "done"})
+        ticking.cancel()
+        return stream
+
+    stream = on_a_loop(work)
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    assert events(stream)[-3:] == [
+        ("snapshot", {"text": ""}),
+        ("tool", {"whole": [call]}),
+        ("done", {"state": "done"}),
+    ]
 
 
 def test_text_that_redis_did_not_take_is_sent_again_without_waiting_for_more():
