@@ -24,8 +24,10 @@ def test_a_newcomer_signs_up_confirms_and_gets_a_first_answer(stranger):
 
     stranger.go("/dev/mail/")
     page.get_by_role("link", name=re.compile(re.escape(EMAIL))).first.click()
+    expect(page.get_by_role("heading", name="Links in this mail")).to_be_visible()
     stranger.check_accessible()
     page.get_by_role("link", name=re.compile("confirm-email")).click()
+    expect(page.get_by_role("heading", name="Confirm your e-mail address")).to_be_visible()
     stranger.check_accessible()
     page.get_by_role("button", name="Yes, confirm").click()
 

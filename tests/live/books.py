@@ -75,12 +75,17 @@ def examine(entries: Iterable[Entry], asked: Iterable[str]) -> Findings:
             "charged_twice": entry.settlements > 1,
             "charged_undelivered": entry.settlements > 0 and not entry.text,
             "not_charged": entry.settlements == 0 and bool(entry.text),
-            "charged_too_much": entry.charged_tokens > max(entry.output_tokens, tokens.count(entry.text)),
+            "charged_too_much": entry.charged_tokens > most_chargeable(entry),
             "text_differs": entry.message_text != entry.text,
         }
         for name in (name for name, is_wrong in checks.items() if is_wrong):
             getattr(found, name).append(entry.id)
     return found
+
+
+def most_chargeable(entry: Entry) -> int:
+    """What was delivered; the provider's own count where it gave one, which the run shows to its reader."""
+    return tokens.count(entry.text) if entry.is_estimated else entry.output_tokens
 
 
 class Books:

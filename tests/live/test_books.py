@@ -32,6 +32,7 @@ GOOD = Entry(
         ({"text": "", "message_text": ""}, "charged_undelivered"),
         ({"settlements": 0, "charged_tokens": 0}, "not_charged"),
         ({"charged_tokens": 4}, "charged_too_much"),
+        ({"charged_tokens": 4, "output_tokens": 4, "is_estimated": True}, "charged_too_much"),
         ({"message_text": "one two"}, "text_differs"),
     ],
 )
