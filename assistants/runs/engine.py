@@ -104,7 +104,7 @@ class Engine:
         stream = self.publisher.open(workspace_id=job.workspace_id, run_id=job.run_id, attempt=job.attempt)
         outcome = Outcome()
         task = asyncio.ensure_future(self._answer(job, stream, outcome))
-        live = LiveRun(job=job, stream=stream, task=task, renewed_at=time.monotonic(), outcome=outcome)
+        live = LiveRun(job=job, stream=stream, task=task, renewed_at=job.claimed_at, outcome=outcome)
         self.live[job.run_id] = live
         try:
             await asyncio.wait({task}, timeout=settings.RUN_DEADLINE_S)

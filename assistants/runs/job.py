@@ -13,10 +13,13 @@ CHARGED_FINISH = "stop"
 
 @dataclass(frozen=True)
 class Job:
+    """`claimed_at`: monotonic seconds before the claim, from which on the lease is surely ours."""
+
     workspace_id: UUID
     run_id: UUID
     attempt: int
     request: ChatRequest
+    claimed_at: float
 
 
 @dataclass

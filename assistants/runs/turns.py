@@ -28,12 +28,13 @@ logger = logging.getLogger(__name__)
 
 def execute(*, workspace_id: UUID, run_id: UUID) -> None:
     """Runs it if nobody else does. Safe to call any number of times."""
+    claimed_at = time.monotonic()
     claim = holds.claim(run_id)
     if claim is None:
         connection.close()
         return
     with logs.log_context(run_id=str(run_id), workspace_id=str(workspace_id)):
-        job, refusal = _prepare(workspace_id, claim)
+        job, refusal = _prepare(workspace_id, claim, claimed_at)
         connection.close()
         engine = get_engine()
         if job is None:
@@ -53,7 +54,7 @@ def _code(reason: str) -> str:
     return "" if reason == "person" else reason
 
 
-def _prepare(workspace_id: UUID, claim: Claim) -> tuple[Job | None, str]:
+def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job | None, str]:
     """Marks the run as running and builds its request; (None, reason) when it must not run."""
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
         run = Run.objects.select_related("assistant", "message").get(id=claim.hold_id)
@@ -63,7 +64,7 @@ def _prepare(workspace_id: UUID, claim: Claim) -> tuple[Job | None, str]:
         refusal = _refusal(workspace, claim)
         if refusal:
             return None, refusal
-        return Job(workspace_id, run.id, claim.attempt, _request(run, claim)), ""
+        return Job(workspace_id, run.id, claim.attempt, _request(run, claim), claimed_at), ""
 
 
 def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:

@@ -1,6 +1,7 @@
 """The floor's worker: the product's streaming engine behind Celery. No database, no lease, no ledger."""
 
 import functools
+import time
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -47,7 +48,7 @@ def answer(*, caller: str, call: str, body: dict[str, Any]) -> None:
         max_output_tokens=body.get("max_completion_tokens", 2048),
         request_id=f"{call}-1",
     )
-    outcome, stream = engine().run(Job(UUID(caller), UUID(call), 1, request))
+    outcome, stream = engine().run(Job(UUID(caller), UUID(call), 1, request, time.monotonic()))
     usage = asdict(outcome.usage) if outcome.usage else None
     engine().finish(stream, {"state": outcome.state, "usage": usage, "text": outcome.text})
 

@@ -116,6 +116,25 @@ def test_worker_that_cannot_reach_the_database_gives_up_before_its_lease_ends(st
     assert played.requests[0]["state"] == "aborted"
 
 
+def test_lease_counts_from_the_claim_however_long_the_preparation_took(stage, monkeypatch):
+    """A run that began late may belong to another worker soon: it does not call the provider for long."""
+    monkeypatch.setattr(housekeeping, "RENEW_EVERY_S", 60)
+    monkeypatch.setattr(housekeeping, "GIVE_UP_S", 0.8)
+    real = turns.prompt.build
+
+    def slow(*arguments):
+        time.sleep(1)
+        return real(*arguments)
+
+    turn = stage.ask(SLOW)
+    monkeypatch.setattr(turns.prompt, "build", slow)
+    begun = time.monotonic()
+    stage.execute(turn.run)
+    assert time.monotonic() - begun < 1.8
+    played = stage.result(turn.run)
+    assert (played.run.state, played.hold.state, played.entries) == ("running", "held", [])
+
+
 def test_housekeeping_survives_what_nobody_expected(stage, monkeypatch):
     """Its thread renews the leases of all runs: were it to end, every later run would be lost."""
     failed = threading.Event()
