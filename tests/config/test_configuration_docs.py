@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 READERS = {"text", "flag", "integer", "words", "http_url", "database", "email"}
-NOT_OURS = {"PATH", "PYTHONWARNINGS"}
+NOT_OURS = {"PATH", "PYTHONWARNINGS", "PYTEST_XDIST_WORKER"}
 DEFAULTS_IN = {"base.py", "asgi.py"}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \|", re.MULTILINE)
 
