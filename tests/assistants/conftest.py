@@ -28,6 +28,7 @@ from config import redis as redis_clients
 from tenants.scope import WorkspaceRef, enter
 from tests import factories
 from tests.assistants import streams
+from tests.factories import Person
 from usage.models import Hold, LedgerEntry
 
 PATIENCE_S = 20
@@ -162,9 +163,21 @@ class Stage:
         )
 
 
+@pytest.fixture(scope="session")
+def laboratory(django_db_setup, django_db_blocker) -> Person:
+    """Somebody with a workspace of their own: what runs commit there disturbs nobody."""
+    with django_db_blocker.unblock():
+        try:
+            user = factories.make_user()
+            workspace = factories.make_workspace(user)
+            return Person(user, workspace, factories.member_of(workspace, user))
+        finally:
+            connection.close()
+
+
 @pytest.fixture
-def stage(acme, owner, provider, engine) -> Stage:
-    return Stage(acme, owner.member, provider, engine)
+def stage(laboratory, provider, engine) -> Stage:
+    return Stage(laboratory.workspace, laboratory.member, provider, engine)
 
 
 class Worker:

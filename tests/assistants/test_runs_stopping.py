@@ -67,9 +67,9 @@ def emergency():
         stops.lift_stop(stop_id=row.id, actor=SYSTEM)
 
 
-def test_emergency_stop_ends_a_running_answer_within_a_second_and_no_other(stage, emergency, owner):
+def test_emergency_stop_ends_a_running_answer_within_a_second_and_no_other(stage, emergency):
     with enter(stage.workspace):
-        assistant = factories.make_assistant(owner.member, f"Stopped {uuid4().hex[:6]}")
+        assistant = factories.make_assistant(stage.member, f"Stopped {uuid4().hex[:6]}")
     turn = stage.ask(SLOW, assistant=assistant)
     other = stage.ask("Go on\n/sim tokens=60 rate=40")
     finish, finish_other = stage.begin(turn), stage.begin(other)
@@ -83,9 +83,9 @@ def test_emergency_stop_ends_a_running_answer_within_a_second_and_no_other(stage
     assert_ended(finish_other(), "done")
 
 
-def test_emergency_stop_that_came_while_it_was_queued_lets_no_call_out(stage, emergency, owner):
+def test_emergency_stop_that_came_while_it_was_queued_lets_no_call_out(stage, emergency):
     with enter(stage.workspace):
-        assistant = factories.make_assistant(owner.member, f"Stopped {uuid4().hex[:6]}")
+        assistant = factories.make_assistant(stage.member, f"Stopped {uuid4().hex[:6]}")
     turn = stage.ask("Count", assistant=assistant)
     emergency("assistant", str(assistant.id))
     stage.execute(turn.run)

@@ -58,9 +58,9 @@ def test_answer_ended_by_the_content_filter_is_kept_and_charged(stage):
     assert_charged(played, output_tokens=played.requests[-1]["output_tokens"], is_estimated=False)
 
 
-def test_answer_never_gets_longer_than_its_hold(stage, owner):
+def test_answer_never_gets_longer_than_its_hold(stage):
     with enter(stage.workspace):
-        assistant = factories.make_assistant(owner.member, f"Brief {uuid4().hex[:6]}", max_output_tokens=16)
+        assistant = factories.make_assistant(stage.member, f"Brief {uuid4().hex[:6]}", max_output_tokens=16)
     played = stage.play("Tell me\n/sim tokens=100", assistant=assistant)
     assert_ended(played, "done")
     assert played.run.finish_reason == "length"
@@ -95,9 +95,9 @@ def test_terminal_error_is_not_tried_again_and_not_charged(stage, fault, code):
     assert len(played.requests) == 1
 
 
-def test_unknown_model_is_not_charged(stage, owner):
+def test_unknown_model_is_not_charged(stage):
     with enter(stage.workspace):
-        assistant = factories.make_assistant(owner.member, f"Odd {uuid4().hex[:6]}", model="no-such-model")
+        assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model="no-such-model")
     played = stage.play("Count", assistant=assistant)
     assert_ended(played, "failed", "provider_model_missing")
     assert_not_charged(played, "provider_model_missing")
