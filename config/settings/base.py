@@ -109,6 +109,8 @@ DATABASES: dict[str, dict[str, Any]] = {
                 "min_size": 1,
                 "max_size": env.integer("DATABASE_POOL_SIZE", 16, minimum=1),
                 "timeout": 10,
+                # A burst's connections go back to the server a minute after it.
+                "max_idle": 60,
             },
             "connect_timeout": 5,
             "application_name": "steward",
