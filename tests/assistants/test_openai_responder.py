@@ -326,7 +326,7 @@ def test_revoked_key_ends_an_open_stream_within_seconds(sdk, key, owner):
     services.revoke_api_key(member=owner.member, key_id=ApiKey.objects.get(prefix=key[4:12]).id)
     begun = time.monotonic()
     rest = list(stream)
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 3
     assert len(rest) < 100
     assert all(chunk.choices[0].finish_reason is None for chunk in rest if chunk.choices)
 

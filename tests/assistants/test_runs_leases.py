@@ -5,11 +5,12 @@ import time
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from assistants.models import Run
-from assistants.runs import housekeeping, turns
+from assistants.runs import endings, housekeeping, turns
 from assistants.runs import services as runs
 from assistants.runs.publisher import RunStream
 from tenants.scope import enter, workspace_scope
@@ -77,7 +78,14 @@ def test_worker_that_lost_its_lease_stops_and_writes_nothing(stage, monkeypatch,
     ]
 
 
-def test_worker_that_finishes_after_it_lost_its_lease_writes_nothing(stage):
+@pytest.fixture
+def untold(monkeypatch):
+    """A worker that does not learn that its lease is lost, until its writes are refused."""
+    monkeypatch.setattr(housekeeping, "RENEW_EVERY_S", 3600)
+    monkeypatch.setattr(housekeeping, "GIVE_UP_S", 3600)
+
+
+def test_worker_that_finishes_after_it_lost_its_lease_writes_nothing(stage, untold):
     """The zombie that was never told: its end is refused by its attempt."""
     turn = stage.ask(f"Count\n/sim text={WORDS}\n/sim rate=20")
     finish = stage.begin(turn)
@@ -91,7 +99,7 @@ def test_worker_that_finishes_after_it_lost_its_lease_writes_nothing(stage):
     assert LedgerEntry.objects.filter(hold_id=turn.run.id).count() == 1
 
 
-def test_zombies_text_is_not_saved_over_the_successors(stage):
+def test_zombies_text_is_not_saved_over_the_successors(stage, untold):
     turn = stage.ask(SLOW)
     finish = stage.begin(turn)
     take_over(stage, turn.run)
@@ -278,21 +286,17 @@ def test_message_of_a_conversation_is_not_needed_for_the_end(stage):
     assert (row.state, row.text, row.message_id) == ("done", WORDS, None)
 
 
-def test_stream_of_a_zombie_is_fenced_by_the_sweepers_end(stage):
-    turn = stage.ask(f"Count\n/sim text={WORDS}\n/sim rate=20")
+def test_stream_of_a_zombie_is_fenced_by_the_sweepers_end(stage, untold):
+    turn = stage.ask(SLOW)
     finish = stage.begin(turn)
-    attempt = take_over(stage, turn.run)
-    with enter(stage.workspace):
-        ended = runs.finish_run(
-            run_id=turn.run.id,
-            attempt=attempt,
-            outcome=runs.Outcome(state="failed", error_code="worker_lost", text="Kept."),
-        )
-    from assistants.runs import endings
-
-    endings.announce(stage.workspace.id, ended)
     stream: RunStream = stage.engine.live[turn.run.id].stream
+    attempt = take_over(stage, turn.run)
+    lost = runs.Outcome(state="failed", error_code="worker_lost", text="Kept.")
+    with enter(stage.workspace):
+        ended = runs.finish_run(run_id=turn.run.id, attempt=attempt, outcome=lost)
+    endings.announce(stage.workspace.id, ended)
+    wait_until(lambda: stream.is_fenced, "the zombie could go on writing")
+    stage.engine.end(turn.run.id, "lease_lost")
     played = finish()
-    assert stream.is_fenced
     assert played.said == "Kept."
     assert [event for event, _ in played.events][-2:] == ["snapshot", "done"]
