@@ -12,6 +12,8 @@ from config.local.state import RUN_DIR, State
 
 LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 MOST_TEST_RUNS = 8
+WHOLE_SUITE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
+"""Side by side on the cores there are; tests that share a running stack stay in one process."""
 REAL_PROVIDER = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 BENCH_ENVIRONMENT = {
     # its runs stay silent for as long as their viewers are counted
@@ -33,6 +35,7 @@ def lint() -> int:
 def test(arguments: list[str]) -> int:
     """Without arguments the linters come first. Code 0 means that everything passed."""
     lint_code = 0 if arguments else lint()
+    arguments = arguments or list(WHOLE_SUITE)
     browser = chromium_environment()
     with _private_servers() as stack:
         environment = {**stack.environment, "DJANGO_SETTINGS_MODULE": "config.settings.test", **browser}
