@@ -76,11 +76,15 @@ def note_process(state, process):
 
 
 def start_sleeper(state_dir):
-    return subprocess.Popen(
-        [sys.executable, "-c", "import time; time.sleep(60)"],
+    """Returns when it runs its own program: until then the system tells nothing of its environment."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"],
         env={**os.environ, "STATE_DIR": str(state_dir)},
         start_new_session=True,
+        stdout=subprocess.PIPE,
     )
+    process.stdout.readline()
+    return process
 
 
 def test_what_a_killed_supervisor_left_is_ended(state):
