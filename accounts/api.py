@@ -30,7 +30,8 @@ class ApiKeyList(generics.ListAPIView):
         form = serializers.ApiKeyCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         key, text = services.create_api_key(member=member_of(request), **form.validated_data)
-        body = {**serializers.ApiKeySerializer(key).data, "key": text}
+        limits = form.validated_data["limits"]
+        body = {**serializers.ApiKeySerializer(key).data, "key": text, "limits": limits}
         return Response(body, status=status.HTTP_201_CREATED)
 
 

@@ -13,6 +13,7 @@ SCOPE_WORDS = {
     Permission.CHAT: "ask, by the REST API or any OpenAI client",
     Permission.ASSISTANTS_MANAGE: "make and change assistants",
     Permission.KEYS_MANAGE: "make and revoke API keys",
+    Permission.USAGE_VIEW: "read what everybody in this workspace used",
     Permission.MEMBERS_MANAGE: "manage who is in this workspace",
     Permission.WORKSPACE_MANAGE: "change this workspace",
 }

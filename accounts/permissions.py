@@ -19,6 +19,7 @@ class Permission(StrEnum):
     CHAT = "chat"
     ASSISTANTS_MANAGE = "assistants:manage"
     KEYS_MANAGE = "keys:manage"
+    USAGE_VIEW = "usage:view"
     MEMBERS_MANAGE = "members:manage"
     WORKSPACE_MANAGE = "workspace:manage"
 
@@ -29,7 +30,8 @@ MEMBER_PERMISSIONS = frozenset(
 ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.MEMBER: MEMBER_PERMISSIONS,
-    Role.ADMIN: MEMBER_PERMISSIONS | {Permission.MEMBERS_MANAGE, Permission.WORKSPACE_MANAGE},
+    Role.ADMIN: MEMBER_PERMISSIONS
+    | {Permission.USAGE_VIEW, Permission.MEMBERS_MANAGE, Permission.WORKSPACE_MANAGE},
     Role.OWNER: frozenset(Permission),
 }
 
@@ -71,6 +73,14 @@ class Member:
     @property
     def can_manage_keys(self) -> bool:
         return self.can(Permission.KEYS_MANAGE)
+
+    @property
+    def can_view_all_usage(self) -> bool:
+        return self.can(Permission.USAGE_VIEW)
+
+    @property
+    def can_manage_workspace(self) -> bool:
+        return self.can(Permission.WORKSPACE_MANAGE)
 
     @property
     def actor(self) -> audit.Actor:

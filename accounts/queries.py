@@ -1,12 +1,13 @@
 """Reads of people, memberships and keys."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from accounts import api_keys
-from accounts.models import ApiKey, Membership, User
+from accounts.models import ApiKey, Membership, PersonReference, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
 from config import errors
 from tenants.models import Workspace
@@ -69,6 +70,14 @@ def ref_of(workspace: Workspace) -> WorkspaceRef:
     return WorkspaceRef(**{name: getattr(workspace, name) for name in REF_FIELDS})
 
 
+def list_owner_emails(workspace_id: UUID) -> list[str]:
+    """Where mail about the workspace itself goes."""
+    owners = Membership.objects.filter(
+        workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    return list(owners.order_by("created_at").values_list("user__email", flat=True))
+
+
 def list_workspaces(user_id: UUID) -> list[WorkspaceRef]:
     rows = (
         Workspace.objects.filter(memberships__user_id=user_id)
@@ -107,3 +116,30 @@ def access_api_key(member: Member, key_id: UUID) -> ApiKey:
 
 def get_user_by_email(email: str) -> User | None:
     return User.objects.filter(email__iexact=email).first()
+
+
+def names_of_persons(refs: Collection[UUID]) -> dict[UUID, str]:
+    """Names by reference; erased persons are missing. One query."""
+    rows = PersonReference.objects.filter(ref__in=refs).select_related("user")
+    return {row.ref: row.user.name for row in rows}
+
+
+def list_members(workspace_id: UUID) -> dict[UUID, str]:
+    """Who is in the workspace: names by reference, in order. One query."""
+    rows = PersonReference.objects.filter(user__memberships__workspace_id=workspace_id).select_related("user")
+    return {row.ref: row.user.name for row in sorted(rows, key=lambda row: row.user.name.lower())}
+
+
+def names_of_keys(workspace_id: UUID, key_ids: Collection[UUID] | None = None) -> dict[UUID, str]:
+    """Names of these keys of the workspace, or of all that are not revoked. One query."""
+    rows = ApiKey.objects.filter(membership__workspace_id=workspace_id)
+    rows = rows.filter(revoked_at__isnull=True) if key_ids is None else rows.filter(id__in=key_ids)
+    return {row.id: f"{row.name} ({row.prefix}…)" for row in rows.order_by("name", "created_at")}
+
+
+def list_own_key_ids(membership_id: UUID) -> tuple[UUID, ...]:
+    return tuple(ApiKey.objects.filter(membership_id=membership_id).values_list("id", flat=True))
+
+
+def list_staff_addresses() -> list[str]:
+    return list(User.objects.filter(is_staff=True, is_active=True).values_list("email", flat=True))

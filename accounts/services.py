@@ -1,8 +1,9 @@
 """Writes to people, memberships and keys."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
@@ -103,12 +104,15 @@ def create_api_key(
     scopes: Iterable[str],
     expires_at: datetime | None = None,
     actor: audit.Actor | None = None,
+    limits: Sequence[dict[str, Any]] = (),
 ) -> tuple[ApiKey, str]:
-    """Returns the row and the key's text, which is shown once and never stored. `actor`: when it is not the member
-    who makes it. Raises UnknownScope or KeyExpiryPassed."""
+    """Returns the row and the key's text, which is shown once and never stored.
+
+    `limits`: each {meter, window, amount}. `actor`: when it is not the member who makes it. Raises UnknownScope,
+    KeyExpiryPassed, and what the port `key_limits_set` refuses.
+    """
     permissions = _grantable(member, scopes)
-    if expires_at is not None and expires_at <= timezone.now():
-        raise KeyExpiryPassed()
+    _refuse_past(expires_at)
     new = api_keys.generate()
     with transaction.atomic():
         key = ApiKey.objects.create(
@@ -126,7 +130,18 @@ def create_api_key(
             target=("api_key", key.id),
             scopes=sorted(permissions),
         )
+        _set_limits(member, key, limits)
     return key, new.text
+
+
+def _refuse_past(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= timezone.now():
+        raise KeyExpiryPassed()
+
+
+def _set_limits(member: Member, key: ApiKey, limits: Sequence[dict[str, Any]]) -> None:
+    wanted = ports.KeyLimits(member.workspace_id, key.id, limits, made_by_key_id=member.api_key_id)
+    ports.key_limits_set(wanted=wanted, actor=member.actor)
 
 
 def _grantable(member: Member, scopes: Iterable[str]) -> set[Permission]:

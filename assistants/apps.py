@@ -5,6 +5,7 @@ class AssistantsConfig(AppConfig):
     name = "assistants"
 
     def ready(self) -> None:
+        from assistants.builder import queries as builder_queries  # noqa: PLC0415
         from assistants.builder import services as builder_services  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
@@ -12,6 +13,9 @@ class AssistantsConfig(AppConfig):
         from config import ports  # noqa: PLC0415
 
         ports.workspace_created.fill(builder_services.create_first_assistant)
+        ports.assistant_names.fill(builder_queries.names_of)
         ports.close_expired_hold.fill(sweep.close_expired_hold)
         ports.web_started.fill(tokens.warm_up)
+        ports.hold_decided.fill(runs_services.decide_waiting)
+        ports.runs_ended.fill(sweep.list_ended)
         ports.membership_ended.fill(runs_services.stop_runs_of_person)

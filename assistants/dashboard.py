@@ -9,9 +9,10 @@ from accounts.links import page_url
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
-from assistants.chat import presenters, queries
+from assistants.chat import queries
 from assistants.chat.queries import RecentConversation
 from assistants.models import Assistant
+from usage import money
 from usage import queries as usage_queries
 
 RECENT = 6
@@ -72,7 +73,7 @@ def _stats(request: MemberRequest) -> list[dict[str, str]]:
         {"label": "Tokens", "value": f"{totals.tokens:,}", "hint": f"in {since}, read and written"},
         {
             "label": "Cost",
-            "value": presenters.cost(totals.cost_micro),
+            "value": money.as_text(totals.cost_micro),
             "hint": f"in {since}, whole workspace",
         },
     ]

@@ -19,6 +19,7 @@ from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
 from assistants.models import Assistant
 from assistants.runs import services as runs_services
+from assistants.runs import turns
 from assistants.runs.job import Outcome
 from tenants.models import Workspace
 from tenants.scope import workspace_scope
@@ -150,7 +151,10 @@ def _fill(workspace: Workspace, user: User) -> None:
         for question, answer in TALKS:
             turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)
             claim = holds.claim(turn.run.id) if turn.run else None
-            if claim is not None:
+            if claim is not None and turn.run is not None:
+                runs_services.begin_run(
+                    turn.run, attempt=claim.attempt, request=turns.request_of(turn.run, claim)
+                )
                 outcome = Outcome(text=answer, finish_reason="stop")
                 runs_services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
 

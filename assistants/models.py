@@ -99,6 +99,7 @@ class Run(models.Model):
 
     `request` holds what cannot be read from the message tree: the body of an API call. `text` grows once a second
     while the run streams. `attempt` mirrors the hold's fencing token: a worker's write names the attempt it owns.
+    `sent` is what the receipt will say of the request: a salted hash and parameters (assistants/runs/evidence.py).
     """
 
     class Kind(models.TextChoices):
@@ -131,6 +132,7 @@ class Run(models.Model):
     model = models.CharField(max_length=120)
     answered_by = models.CharField(max_length=120, blank=True)
     request = models.JSONField(default=dict)
+    sent = models.JSONField(default=dict)
     text = models.TextField(blank=True)
     tool_calls = models.JSONField(default=list)
     finish_reason = models.CharField(max_length=40, blank=True)
@@ -141,6 +143,7 @@ class Run(models.Model):
     cost_micro = models.BigIntegerField(default=0)
     is_estimated = models.BooleanField(default=False)
     salt = models.BinaryField(max_length=SALT_BYTES, default=new_salt)
+    receipt_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     first_token_at = models.DateTimeField(null=True)

@@ -3,11 +3,15 @@
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from kombu import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 
 SWEEP_SECONDS = 5
+FOLD_SECONDS = 30
+WATCH_SECONDS = 20
+SEQUENCE_SECONDS = 10
 
 app = Celery("steward")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -38,6 +42,46 @@ app.conf.update(
             "task": "usage.tasks.sweep_leases",
             "schedule": SWEEP_SECONDS,
             "options": {"expires": 10},
+        },
+        "write-statements": {
+            "task": "usage.tasks.write_statements",
+            "schedule": crontab(minute=20),
+            "options": {"expires": 1800},
+        },
+        "close-books": {
+            "task": "usage.tasks.close_books",
+            "schedule": crontab(hour=1, minute=40),
+            "options": {"expires": 3600},
+        },
+        "check-invariants": {
+            "task": "usage.tasks.check_invariants",
+            "schedule": crontab(minute="*/10"),
+            "options": {"expires": 300},
+        },
+        "continue-corrections": {
+            "task": "usage.tasks.continue_corrections",
+            "schedule": 60,
+            "options": {"expires": 30},
+        },
+        "fold-rollups": {
+            "task": "usage.tasks.fold_rollups",
+            "schedule": FOLD_SECONDS,
+            "options": {"expires": FOLD_SECONDS},
+        },
+        "watch-spend": {
+            "task": "usage.tasks.watch_spend",
+            "schedule": WATCH_SECONDS,
+            "options": {"expires": WATCH_SECONDS},
+        },
+        "sequence-logs": {
+            "task": "usage.tasks.sequence_logs",
+            "schedule": SEQUENCE_SECONDS,
+            "options": {"expires": 10},
+        },
+        "mail-checkpoints": {
+            "task": "usage.tasks.mail_all_checkpoints",
+            "schedule": crontab(hour="5", minute="30"),
+            "options": {"expires": 3600},
         },
     },
 )

@@ -44,6 +44,8 @@ class DomainError(Exception):
     code = "error"
     status = 400
     message = "That cannot be done."
+    fragment = "assistants/_problem.html"
+    """How it is shown within a page."""
 
     def __init__(
         self,
@@ -100,31 +102,43 @@ def problem(error: DomainError) -> dict[str, Any]:
 def openai_body(error: DomainError) -> dict[str, Any]:
     """OpenAI's error object, so that its SDKs raise the right class."""
     kind = OPENAI_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error")
-    if error.code in ("quota_exceeded", "insufficient_quota"):
-        kind = "insufficient_quota"
+    code = error.code
+    if error.status == 402:
+        kind = code = "insufficient_quota"
     return {
         "error": {
             "message": error.message,
             "type": kind,
             "param": error.data.get("param"),
-            "code": error.code,
+            "code": code,
             **{key: value for key, value in error.data.items() if key != "param"},
         }
     }
+
+
+def openai_status(error: DomainError) -> int:
+    """OpenAI says 429 where plain HTTP has 402."""
+    return 429 if error.status == 402 else error.status
 
 
 def render(request: HttpRequest, error: DomainError) -> HttpResponse:
     """The error in the shape that this address speaks."""
     response: HttpResponse
     if request.path.startswith("/v1/"):
-        response = JsonResponse(openai_body(error), status=error.status)
-        response["x-should-retry"] = "true" if error.status in (409, 503) else "false"
+        response = openai_response(error, is_retryable=error.status in (409, 503))
     elif request.path.startswith("/api/"):
         response = JsonResponse(problem(error), status=error.status, content_type=PROBLEM_TYPE)
     else:
         response = _page(request, error)
     if "retry_after_s" in error.data:
         response["Retry-After"] = str(error.data["retry_after_s"])
+    return response
+
+
+def openai_response(error: DomainError, *, is_retryable: bool) -> JsonResponse:
+    """`x-should-retry` tells OpenAI's SDKs whether the same call may succeed later."""
+    response = JsonResponse(openai_body(error), status=openai_status(error))
+    response["x-should-retry"] = "true" if is_retryable else "false"
     return response
 
 
@@ -137,10 +151,13 @@ def _page(request: HttpRequest, error: DomainError) -> HttpResponse:
         "request_id": logs.current("request_id"),
         "action_url": error.data.get("action_url"),
         "action_label": error.data.get("action_label"),
+        "data": error.data,
+        # Without scripts nothing keeps a draft but this page.
+        "typed": request.POST.get("text", ""),
     }
     if error.status >= 500 and error.code == "internal":
         # Without the request: whatever failed may be what the page's own context needs.
         return HttpResponse(render_to_string("errors/500.html", context), status=error.status)
     fragment = bool(getattr(request, "htmx", False))
-    template = "assistants/_problem.html" if fragment else "errors/problem.html"
+    template = error.fragment if fragment else "errors/problem.html"
     return render_template(request, template, context, status=error.status)

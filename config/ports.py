@@ -4,8 +4,9 @@ The left app declares and calls a port here; the right app fills it in `AppConfi
 fails start-up (system check `steward.E001`), so a call never silently does nothing.
 """
 
-from collections.abc import Callable
-from typing import Generic, ParamSpec, TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 P = ParamSpec("P")
@@ -58,6 +59,33 @@ def _person_reference(*, user_id: UUID) -> UUID:  # type: ignore[empty-body]
     ...
 
 
+def _assistant_names(*, ids: Collection[UUID] | None = None) -> dict[UUID, str]:  # type: ignore[empty-body]
+    ...
+
+
+@dataclass(frozen=True)
+class KeyLimits:
+    """Limits for a new API key. `made_by_key_id`: the key that makes it, when a key does."""
+
+    workspace_id: UUID
+    key_id: UUID
+    limits: Sequence[dict[str, Any]]
+    made_by_key_id: UUID | None
+
+
+def _key_limits_set(*, wanted: KeyLimits, actor: Any) -> None: ...
+
+
+def _hold_decided(*, hold_id: UUID, workspace_id: UUID, refusal: str) -> None: ...
+
+
+def _runs_ended(*, workspace_id: UUID, run_ids: list[UUID]) -> set[UUID]:  # type: ignore[empty-body]
+    ...
+
+
+runs_ended = Port("runs_ended", _runs_ended)
+"""Of these runs of a workspace, those that have ended. For the check that none of them still holds anything."""
+
 workspace_created = Port("workspace_created", _workspace_created)
 """A workspace's schema exists: give it what every workspace starts with. Runs inside the creating transaction."""
 
@@ -73,5 +101,14 @@ web_started = Port("web_started", _web_started)
 person_reference = Port("person_reference", _person_reference)
 """The random reference of a person, for an audit entry of an app that does not know people."""
 
+hold_decided = Port("hold_decided", _hold_decided)
+"""A hold that waited was let in (`refusal` empty: run it) or is over (close its run so). Runs after the commit."""
+
 membership_ended = Port("membership_ended", _membership_ended)
 """A person left a workspace: end what still runs for them there. Runs after the commit."""
+
+assistant_names = Port("assistant_names", _assistant_names)
+"""The names of a workspace's assistants, in its scope: of these ids (archived ones too), or of all that are in use."""
+
+key_limits_set = Port("key_limits_set", _key_limits_set)
+"""A key is being made: give it its limits, each {meter, window, amount}, or refuse. Inside the creating transaction."""

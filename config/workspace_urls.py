@@ -6,5 +6,8 @@ urlpatterns = [
     path("chat/", include("assistants.chat.urls")),
     path("assistants/", include("assistants.builder.urls")),
     path("keys/", include("accounts.workspace_urls")),
+    path("usage/statements/", include("usage.statements.urls")),
+    path("usage/", include("usage.urls")),
+    path("receipts/", include("usage.receipts.urls")),
     path("", include("assistants.dashboard_urls")),
 ]

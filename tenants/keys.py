@@ -15,6 +15,11 @@ def stream_key(workspace_id: UUID, run_id: UUID) -> str:
     return f"stream:{workspace_id}:{run_id}"
 
 
+def sequencer_flag(workspace_id: UUID, kind: str) -> str:
+    """Set while the numbering of a workspace's log is enqueued and has not begun."""
+    return f"sequencer:{workspace_id}:{kind}"
+
+
 def live_channel(workspace_id: UUID, run_id: UUID) -> str:
     """The Redis channel on which the same events are published as they are appended."""
     return f"live:{workspace_id}:{run_id}"

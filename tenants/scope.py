@@ -67,6 +67,14 @@ def workspace_scope(workspace_id: UUID, *, allow_suspended: bool = False) -> Ite
         yield workspace
 
 
+def current_workspace() -> WorkspaceRef:
+    """The workspace that this thread is in. Raises RuntimeError outside one."""
+    workspace = connection.tenant
+    if not isinstance(workspace, WorkspaceRef):
+        raise RuntimeError("this needs a workspace: enter it by workspace_scope")
+    return workspace
+
+
 @contextmanager
 def enter(workspace: WorkspaceRef) -> Iterator[None]:
     """For the middleware, which has looked the workspace up already; everybody else uses `workspace_scope`."""

@@ -1,6 +1,6 @@
 """What the staff pages (Django's admin) of all apps share: rows that only services change, and who acted."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django import forms
@@ -68,7 +68,7 @@ class RecordAdmin(ReadOnlyAdmin):
     search_fields = ("workspace_id",)  # shows the box; get_search_results searches
     id_fields: tuple[str, ...] = ("workspace_id",)
     text_fields: tuple[str, ...] = ()
-    date_hierarchy = "created_at"
+    date_hierarchy: ClassVar[str | None] = "created_at"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         slug = Workspace.objects.filter(id=OuterRef("workspace_id")).values("slug")

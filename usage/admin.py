@@ -1,18 +1,29 @@
+"""The staff pages of holds, the ledger and its books, prices and stops. Others: `usage.limits`, `usage.receipts`."""
+
+import uuid
 from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+import usage.limits.admin  # noqa: F401  registers its pages
+import usage.receipts.admin  # noqa: F401
 from config import errors
-from tenants.staff import FixedAdmin, RecordAdmin, staff_actor
+from tenants.staff import FixedAdmin, ReasonActionForm, RecordAdmin, staff_actor
 from usage import prices, stops
-from usage.forms import PriceForm, StopForm
+from usage.forms import CorrectionForm, PriceForm, StopForm
 from usage.models import Hold, LedgerEntry, Price, Stop
+from usage.reconciliation import services as reconciliation
+from usage.reconciliation.models import BooksItem
+from usage.rerating import services as rerating
+from usage.rerating.models import Correction
+from usage.statements.models import Statement
 
 
 @admin.register(Hold)
@@ -78,8 +89,8 @@ class StopAdmin(FixedAdmin):
     """Adding one sets the stop at once; lifting it keeps the row."""
 
     form = StopForm
-    list_display = ("scope", "target", "reason", "created_by_ref", "created_at", "lifted_at")
-    list_filter = (("lifted_at", admin.EmptyFieldListFilter), "scope")
+    list_display = ("scope", "target", "authority", "reason", "created_by_ref", "created_at", "lifted_at")
+    list_filter = (("lifted_at", admin.EmptyFieldListFilter), "scope", "authority")
     search_fields = ("target", "reason")
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
@@ -100,3 +111,79 @@ class StopAdmin(FixedAdmin):
         for stop in standing:
             stops.lift_stop(stop_id=stop.pk, actor=staff_actor(request))
         self.message_user(request, f"{len(standing)} lifted.")
+
+
+@admin.register(Correction)
+class CorrectionAdmin(FixedAdmin):
+    """Adding one rates a range of the past again, by the price book as it stands; it is done in the background."""
+
+    form = CorrectionForm
+    list_display = (
+        "created_at", "provider", "model", "from_at", "to_at", "reason", "state", "looked_at", "corrected",
+        "difference",
+    )  # fmt: skip
+    list_filter = ("state", "provider")
+    search_fields = ("model", "reason")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+
+    @admin.display(ordering="delta_micro")
+    def difference(self, correction: Correction) -> Decimal:
+        return Decimal(correction.delta_micro).scaleb(-6)
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if obj is None:
+            return ("provider", "model", "from_at", "to_at", "reason")
+        return ("id", *self.list_display, "created_by_ref", "finished_at")
+
+    def save_model(self, request: HttpRequest, obj: Correction, form: CorrectionForm, change: bool) -> None:
+        from usage.tasks import continue_corrections  # noqa: PLC0415  tasks call services
+
+        obj.id = uuid.uuid4()
+        rerating.begin(
+            correction_id=obj.id,
+            provider=obj.provider,
+            model=obj.model,
+            from_at=obj.from_at,
+            to_at=obj.to_at,
+            reason=obj.reason,
+            actor=staff_actor(request),
+        )
+        transaction.on_commit(continue_corrections.delay, robust=True)
+
+
+@admin.register(BooksItem)
+class BooksItemAdmin(RecordAdmin):
+    """Where books differ. An item is explained in words or goes when they agree again; it is never deleted."""
+
+    list_display = (
+        "day", "state", "kind", "workspace", "model", "subject", "expected", "found", "note", "changed_at",
+    )  # fmt: skip
+    list_filter = ("state", "kind")
+    text_fields = ("model", "subject")
+    search_help_text = "A workspace's slug or id, a model, or what differs"
+    ordering = ("-day", "kind")
+    action_form = ReasonActionForm
+    actions = ("explain",)
+
+    @admin.action(description="Explain: the reason typed here becomes the note", permissions=["operate"])
+    def explain(self, request: HttpRequest, queryset: QuerySet[BooksItem]) -> None:
+        note = self.reason(request)
+        if not note:
+            return
+        for item in queryset:
+            reconciliation.explain(item_id=item.pk, note=note, actor=staff_actor(request))
+        self.message_user(request, f"{len(queryset)} explained.")
+
+
+@admin.register(Statement)
+class StatementAdmin(RecordAdmin):
+    """Written once: a later correction is part of a later month."""
+
+    list_display = ("month", "workspace", "zone", "messages", "tokens", "cost", "created_at", "mailed_at")
+    date_hierarchy = "month"
+    ordering = ("-month", "-id")
+
+    @admin.display(ordering="cost_micro")
+    def cost(self, statement: Statement) -> Decimal:
+        return Decimal(statement.cost_micro).scaleb(-6)

@@ -4,15 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils import timezone
 
 from tenants.models import Workspace
 from usage.models import Price, Stop
+from usage.rerating.models import Correction
 
 
 class PriceForm(forms.ModelForm):
     class Meta:
         model = Price
-        fields = ["provider", "model", "meter", "micro_per_million", "effective_at", "source"]
+        fields = ["provider", "model", "variant", "meter", "micro_per_million", "effective_at", "source"]
         help_texts = {
             "provider": "As in PROVIDER_NAME.",
             "micro_per_million": "Micro-units per million tokens: 150000 is 0.15 per million.",
@@ -20,13 +22,24 @@ class PriceForm(forms.ModelForm):
             "source": "Where the price is published.",
         }
 
+    def clean(self) -> dict[str, Any]:
+        """The same row twice is a slip; another amount for the same date is a correction, and the newer row counts."""
+        data = super().clean() or {}
+        key = {name: data.get(name) for name in ("provider", "model", "variant", "meter", "effective_at")}
+        newest = Price.objects.filter(**key).order_by("-id").first()
+        said = (data.get("micro_per_million"), data.get("source"))
+        if newest is not None and (newest.micro_per_million, newest.source) == said:
+            raise forms.ValidationError("This price is in the book already.")
+        return data
+
 
 class StopForm(forms.ModelForm):
     class Meta:
         model = Stop
         fields = ["scope", "target", "reason"]
         help_texts = {
-            "target": "Platform: empty. Workspace: its slug or id. Assistant: its id. Model: its name.",
+            "target": "Platform: empty. Workspace: its slug or id. Assistant: its id. Model: its name. "
+            "Provider: its name, as in PROVIDER_NAME.",
             "reason": "Shown to everybody whose model calls are refused.",
         }
 
@@ -36,8 +49,28 @@ class StopForm(forms.ModelForm):
         if scope is None or "target" not in data:
             return data
         data["target"] = _target(scope, data["target"].strip())
-        if Stop.objects.filter(scope=scope, target=data["target"], lifted_at__isnull=True).exists():
+        if Stop.objects.filter(
+            scope=scope, target=data["target"], authority="staff", lifted_at__isnull=True
+        ).exists():
             raise forms.ValidationError("This stop is set already.")
+        return data
+
+
+class CorrectionForm(forms.ModelForm):
+    class Meta:
+        model = Correction
+        fields = ["provider", "model", "from_at", "to_at", "reason"]
+        help_texts = {
+            "from_at": "Runs that began from this moment on, UTC.",
+            "to_at": "Runs that began before this moment, UTC.",
+            "reason": "For the audit log. First add the right price to the price book, with its date.",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        begins, ends = data.get("from_at"), data.get("to_at")
+        if begins and ends and not begins < ends <= timezone.now():
+            raise forms.ValidationError("Give a range of the past.")
         return data
 
 
@@ -52,7 +85,7 @@ def _target(scope: str, text: str) -> str:
     if scope == Stop.Scope.ASSISTANT:
         return _canonical_id(text, "Give the assistant's id.")
     if not text:
-        raise forms.ValidationError({"target": "Give the model's name."})
+        raise forms.ValidationError({"target": "Give the name of the model or provider."})
     return text
 
 

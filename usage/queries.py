@@ -1,5 +1,6 @@
 """Reads of the ledger."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,3 +27,9 @@ def month_totals(*, workspace_id: UUID, zone: str, now: datetime | None = None) 
         workspace_id=workspace_id, account=LedgerEntry.Account.WORKSPACE, created_at__gte=begin
     ).aggregate(m=Sum("messages"), i=Sum("input_tokens"), o=Sum("output_tokens"), c=Sum("cost_micro"))
     return Totals(sums["m"] or 0, (sums["i"] or 0) + (sums["o"] or 0), sums["c"] or 0)
+
+
+def cost_of_holds(hold_ids: Iterable[UUID]) -> int:
+    """What these runs cost their workspace by now, corrections included. One query."""
+    rows = LedgerEntry.objects.filter(hold_id__in=list(hold_ids), account=LedgerEntry.Account.WORKSPACE)
+    return rows.aggregate(cost=Sum("cost_micro"))["cost"] or 0

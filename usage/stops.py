@@ -4,10 +4,12 @@ import logging
 from uuid import UUID
 
 import redis
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from config import errors
 from config import redis as redis_clients
 from tenants import audit
 from usage.holds.types import RunsStopped
@@ -17,14 +19,51 @@ CHANNEL = "stops"
 logger = logging.getLogger(__name__)
 
 
-def refuse_if_stopped(*, workspace_id: UUID, assistant_id: UUID | None, model: str) -> None:
-    """One query. Raises RunsStopped with the scope and reason of the stop."""
+WORDS = {
+    Stop.Scope.PLATFORM: "The operator stopped all model calls.",
+    Stop.Scope.WORKSPACE: "All model calls of this workspace are stopped.",
+    Stop.Scope.ASSISTANT: "The model calls of an assistant are stopped.",
+    Stop.Scope.MODEL: "The operator stopped calls to a model.",
+    Stop.Scope.PROVIDER: "The operator stopped calls to a model provider.",
+}
+
+
+def find(*, workspace_id: UUID, assistant_id: UUID | None, model: str) -> Stop | None:
+    """The stop that covers a run, if there is one. One query."""
     scopes = Q(scope=Stop.Scope.PLATFORM)
     scopes |= Q(scope=Stop.Scope.WORKSPACE, target=str(workspace_id))
     scopes |= Q(scope=Stop.Scope.MODEL, target=model)
+    scopes |= Q(scope=Stop.Scope.PROVIDER, target=settings.PROVIDER_NAME)
     if assistant_id:
         scopes |= Q(scope=Stop.Scope.ASSISTANT, target=str(assistant_id))
-    stop = Stop.objects.filter(scopes, lifted_at__isnull=True).first()
+    return Stop.objects.filter(scopes, lifted_at__isnull=True).first()
+
+
+def list_standing(workspace_id: UUID) -> list[Stop]:
+    """What the members of a workspace are told about: its own stops, the platform's and the provider's. One query."""
+    told = Q(scope=Stop.Scope.PLATFORM) | Q(workspace_id=workspace_id)
+    told |= Q(scope=Stop.Scope.WORKSPACE, target=str(workspace_id))
+    told |= Q(scope=Stop.Scope.PROVIDER, target=settings.PROVIDER_NAME)
+    return list(Stop.objects.filter(told, lifted_at__isnull=True).order_by("created_at"))
+
+
+def access_stop(workspace_id: UUID, stop_id: int) -> Stop:
+    """A standing stop that the workspace itself set. Raises NotFound."""
+    # SECURITY: what staff or an alarm stopped, only staff let run again.
+    own = Stop.objects.filter(workspace_id=workspace_id, authority=Stop.Authority.WORKSPACE)
+    stop = own.filter(id=stop_id, lifted_at__isnull=True).first()
+    if stop is None:
+        raise errors.NotFound()
+    return stop
+
+
+def words(stop: Stop) -> str:
+    return WORDS[Stop.Scope(stop.scope)]
+
+
+def refuse_if_stopped(*, workspace_id: UUID, assistant_id: UUID | None, model: str) -> None:
+    """One query. Raises RunsStopped with the scope and reason of the stop."""
+    stop = find(workspace_id=workspace_id, assistant_id=assistant_id, model=model)
     if stop is not None:
         raise RunsStopped(
             f"Model calls are stopped ({stop.get_scope_display().lower()}): {stop.reason}",
@@ -32,14 +71,29 @@ def refuse_if_stopped(*, workspace_id: UUID, assistant_id: UUID | None, model: s
         )
 
 
-def set_stop(*, scope: Stop.Scope, target: str, reason: str, actor: audit.Actor) -> Stop:
-    """Effective for new runs at once, for running ones within a second. Setting it twice keeps the first."""
+def set_stop(
+    *,
+    scope: Stop.Scope,
+    target: str,
+    reason: str,
+    actor: audit.Actor,
+    authority: Stop.Authority = Stop.Authority.STAFF,
+    workspace_id: UUID | None = None,
+) -> Stop:
+    """Effective for new runs at once, for running ones within a second. Setting it twice keeps the first.
+
+    Stops of different authorities stand beside each other, and each is lifted by its own. `workspace_id`: whose
+    assistant it is.
+    """
+    if scope == Stop.Scope.WORKSPACE:
+        workspace_id = UUID(target)
     with transaction.atomic():
         stop, created = Stop.objects.get_or_create(
             scope=scope,
             target=target,
+            authority=authority,
             lifted_at=None,
-            defaults={"reason": reason, "created_by_ref": actor.ref},
+            defaults={"reason": reason, "created_by_ref": actor.ref, "workspace_id": workspace_id},
         )
         if created:
             _record("stop.set", stop, actor)
@@ -57,13 +111,14 @@ def lift_stop(*, stop_id: int, actor: audit.Actor) -> None:
 
 
 def _record(action: str, stop: Stop, actor: audit.Actor) -> None:
-    workspace_id = UUID(stop.target) if stop.scope == Stop.Scope.WORKSPACE else None
     audit.record(
         action,
         actor=actor,
-        workspace_id=workspace_id,
+        workspace_id=stop.workspace_id,
         target=("stop", stop.id),
         scope=stop.scope,
+        stopped=stop.target,
+        authority=stop.authority,
         reason=stop.reason,
     )
 

@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -24,3 +25,9 @@ def get_default_assistant() -> Assistant:
     if assistant is None:
         raise errors.NotFound("This workspace has no assistant yet. Create one first.", code="no_assistant")
     return assistant
+
+
+def names_of(*, ids: Collection[UUID] | None = None) -> dict[UUID, str]:
+    """The answer to the port `assistant_names`. One query."""
+    rows = list_assistants() if ids is None else Assistant.objects.filter(id__in=ids)
+    return dict(rows.values_list("id", "name"))

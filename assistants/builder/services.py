@@ -10,6 +10,7 @@ from django.utils.text import slugify
 from accounts.permissions import Member
 from assistants.models import Assistant
 from tenants import audit
+from usage.limits import services as limits
 
 FIRST_INSTRUCTIONS = (
     "You are a helpful assistant for a team. Answer clearly and briefly; say so when you are not sure. "
@@ -26,6 +27,7 @@ def create_first_assistant(*, workspace_id: UUID) -> None:
         instructions=FIRST_INSTRUCTIONS,
         model=settings.CHAT_MODELS[0],
     )
+    limits.push_plan(workspace_id=workspace_id, limits=limits.DEFAULT_LIMITS)
 
 
 def create_assistant(

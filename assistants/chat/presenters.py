@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,8 +12,9 @@ from assistants.chat.tree import Place, Tree
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words
-
-MICRO = Decimal(1_000_000)
+from usage import money
+from usage import queries as usage_queries
+from usage.holds import queries as holds_queries
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class MessageView:
     retry_url: str = ""
     html: str = ""
     state: str = "final"
+    is_waiting: bool = False
     error: dict[str, Any] | None = None
     note: str = ""
     run_id: UUID | None = None
     events_url: str = ""
     stop_url: str = ""
+    receipt_url: str = ""
     assistant_name: str = ""
     model: str = ""
     siblings: Siblings | None = None
@@ -72,6 +74,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     ids = [place.message.id for place in places]
     texts = queries.texts_of(ids)
     runs = queries.latest_runs(ids)
+    waiting = holds_queries.list_waiting(run.id for run in runs.values() if run.state == Run.State.QUEUED)
     can_chat = request.member.can_chat
     views = []
     for place in places:
@@ -79,7 +82,9 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
         if place.message.role == Message.Role.USER:
             view.can_edit = can_chat
         else:
-            _add_run(request, view, runs.get(place.message.id), conversation, can_chat=can_chat)
+            run = runs.get(place.message.id)
+            _add_run(request, view, run, conversation, can_chat=can_chat)
+            view.is_waiting = run is not None and run.id in waiting
         views.append(view)
     return views
 
@@ -130,9 +135,11 @@ def _add_run(
     view.usage = {
         "input_tokens": run.input_tokens,
         "output_tokens": run.output_tokens,
-        "cost_display": cost(run.cost_micro),
+        "cost_display": money.as_text(run.cost_micro),
         "is_estimated": run.is_estimated,
     }
+    if run.receipt_id:
+        view.receipt_url = page_url(request, "receipt", receipt_id=run.receipt_id)
     view.note = words.NOTES.get(run.finish_reason, "") if run.state == Run.State.DONE else ""
     if run.state == Run.State.FAILED:
         view.error = problem(run)
@@ -149,8 +156,6 @@ def problem(run: Run) -> dict[str, Any]:
     }
 
 
-def cost(micro: int) -> str:
-    """`$0.0042`: as many digits as the amount needs, at least two."""
-    amount = (Decimal(micro) / MICRO).quantize(Decimal("0.000001")).normalize()
-    digits = max(2, -int(amount.as_tuple().exponent))
-    return f"${amount:.{digits}f}"
+def conversation_cost(conversation: Conversation) -> str:
+    """All branches together. Two queries."""
+    return money.as_text(usage_queries.cost_of_holds(queries.list_run_ids(conversation)))

@@ -90,3 +90,8 @@ def get_conversation_id(run: Run) -> UUID | None:
     if run.message_id is None:
         return None
     return Message.objects.filter(id=run.message_id).values_list("conversation_id", flat=True).first()
+
+
+def list_run_ids(conversation: Conversation) -> list[UUID]:
+    """Every run of the conversation, on all its branches."""
+    return list(Run.objects.filter(message__conversation_id=conversation.id).values_list("id", flat=True))

@@ -31,7 +31,8 @@ class RunSerializer(serializers.ModelSerializer):
         model = Run
         fields = [
             "id", "kind", "state", "attempt", "model", "text", "finish_reason", "error_code", "input_tokens",
-            "output_tokens", "cost_micro", "is_estimated", "created_at", "started_at", "first_token_at", "finished_at",
+            "output_tokens", "cost_micro", "is_estimated", "receipt_id", "created_at", "started_at", "first_token_at",
+            "finished_at",
         ]  # fmt: skip
         read_only_fields = fields
 

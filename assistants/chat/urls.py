@@ -5,6 +5,7 @@ from assistants.chat import views
 urlpatterns = [
     path("", views.chat, name="chat"),
     path("<uuid:conversation_id>/", views.conversation, name="conversation"),
+    path("<uuid:conversation_id>/cost/", views.conversation_cost, name="conversation-cost"),
     path("<uuid:conversation_id>/messages/", views.message_send, name="message-send"),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/", views.message, name="message"),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/edit/", views.message_edit, name="message-edit"),

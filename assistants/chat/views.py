@@ -55,6 +55,15 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     return render(request, PAGE, _conversation_context(request, row, leaf_id))
 
 
+@requires(Permission.VIEW)
+@require_safe
+def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """The figure in the page's header as a fragment; it is asked for again when an answer ends."""
+    row = queries.access_conversation(request.member, conversation_id)
+    context = {"conversation": row, "conversation_cost": presenters.conversation_cost(row)}
+    return render(request, "assistants/_conversation_cost.html", context)
+
+
 @requires(Permission.CHAT)
 @require_POST
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
@@ -143,6 +152,7 @@ def _conversation_context(
         **_assistants(row.assistant),
         "conversation": row,
         "messages": messages,
+        "conversation_cost": presenters.conversation_cost(row),
         "draft_key": str(row.id),
     }
 

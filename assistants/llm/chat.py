@@ -6,7 +6,7 @@ Protocol: OpenAI's chat completion chunks as server-sent events, ended by `data:
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,9 @@ class Delta:
     tool_calls: list[dict[str, Any]] | None = None
 
 
-async def stream(client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally) -> AsyncIterator[Delta]:
+async def stream(
+    client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally
+) -> AsyncGenerator[Delta, None]:
     """Yields deltas and fills `tally`. Raises ProviderFailure; a stream that ends early is `provider_cut`."""
     parameters: dict[str, Any] = {**request.extra}
     if request.temperature is not None:
@@ -87,7 +89,7 @@ async def stream(client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally)
         raise ProviderFailure("provider_cut", retryable=True)
 
 
-async def _chunks(response: Any) -> AsyncIterator[bytes]:
+async def _chunks(response: Any) -> AsyncGenerator[bytes, None]:
     """The payload of each `data:` line."""
     buffer = b""
     async for piece in response.iter_bytes():
@@ -100,7 +102,7 @@ async def _chunks(response: Any) -> AsyncIterator[bytes]:
                 yield line[5:].strip()
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
+async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
     """Reads the end of a body that said all, so that its connection serves the next call too."""
     with contextlib.suppress(TimeoutError, httpx2.HTTPError):
         async with asyncio.timeout(DRAIN_S):

@@ -1,6 +1,7 @@
 """Counts tokens offline, with the o200k vocabulary that the `bpe-openai` package carries."""
 
 import functools
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,11 +30,15 @@ def count(text: str) -> int:
     return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)
 
 
-def count_prompt(messages: Iterable[dict[str, Any]]) -> int:
-    """Tokens of a chat prompt: an estimate for models with another vocabulary."""
-    total = TOKENS_PER_ANSWER
+def count_prompt(messages: Iterable[dict[str, Any]], *definitions: Any) -> int:
+    """Tokens of a chat prompt: an estimate for models with another vocabulary.
+
+    `definitions`: tools and formats that are sent along. They, and calls of tools, count as their JSON.
+    """
+    total = TOKENS_PER_ANSWER + sum(count(json.dumps(value)) for value in definitions if value)
     for message in messages:
         total += TOKENS_PER_MESSAGE + count(message["role"]) + _count_content(message.get("content"))
+        total += count(json.dumps(message["tool_calls"])) if message.get("tool_calls") else 0
     return total
 
 

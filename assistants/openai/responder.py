@@ -30,9 +30,18 @@ STATUS = {
     "provider_refused_request": 400,
     "provider_model_missing": 404,
     "emergency_stop": 503,
+    "quota_busy": 429,
+    "quota_exceeded": 402,
 }
 RETRYABLE = frozenset(
-    {"provider_busy", "provider_unavailable", "provider_unreachable", "provider_timeout", "worker_lost"}
+    {
+        "quota_busy",
+        "provider_busy",
+        "provider_unavailable",
+        "provider_unreachable",
+        "provider_timeout",
+        "worker_lost",
+    }
 )
 
 
@@ -171,7 +180,9 @@ def _completion(reply: Reply, run: Run) -> HttpResponse:
 
 
 def _finish_reason(reason: str | None) -> str:
-    return "stop" if reason in (None, "", "refusal") else reason
+    if reason in (None, "", "refusal"):
+        return "stop"
+    return "length" if reason == "limit" else reason
 
 
 def _usage(run: Run) -> dict[str, int]:
@@ -209,10 +220,7 @@ def _failure(run: Run) -> HttpResponse:
 
 
 def _error(code: str) -> HttpResponse:
-    error = _domain_error(code)
-    response = JsonResponse(errors.openai_body(error), status=error.status)
-    response["x-should-retry"] = "true" if code in RETRYABLE else "false"
-    return response
+    return errors.openai_response(_domain_error(code), is_retryable=code in RETRYABLE)
 
 
 def _read_run(workspace_id: UUID, run_id: UUID) -> Run | None:

@@ -5,7 +5,9 @@ held while a model answers.
 """
 
 import asyncio
+import contextlib
 import functools
+import json
 import logging
 import threading
 import time
@@ -20,6 +22,7 @@ from redis.exceptions import RedisError
 
 from assistants.llm import chat, client
 from assistants.llm.errors import ProviderFailure
+from assistants.runs.allowance import Allowance
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import Publisher, RunStream
 from config import redis as redis_clients
@@ -29,6 +32,7 @@ RETRIES = 2
 RETRY_WITHIN_S = 8.0
 MAX_RETRY_WAIT_S = 5.0
 BACKOFF_S = 0.5
+LIMIT_REACHED = "limit"
 logger = logging.getLogger(__name__)
 
 
@@ -141,12 +145,17 @@ class Engine:
 
     async def _call(self, job: Job, stream: RunStream, outcome: Outcome) -> None:
         tally = chat.Tally()
+        allowance = Allowance(job)
         try:
-            async for delta in chat.stream(self.client, job.request, tally):
-                if delta.text:
-                    self.publisher.add_text(stream, delta.text)
-                if delta.tool_calls:
-                    self.publisher.add_tool_calls(stream, delta.tool_calls)
+            async with contextlib.aclosing(chat.stream(self.client, job.request, tally)) as deltas:
+                async for delta in deltas:
+                    if delta.text:
+                        self.publisher.add_text(stream, delta.text)
+                    if delta.tool_calls:
+                        self.publisher.add_tool_calls(stream, delta.tool_calls)
+                    if not await allowance.spend(delta.text or json.dumps(delta.tool_calls)):
+                        tally.finish_reason = LIMIT_REACHED
+                        break
         finally:
             outcome.usage = tally.usage
             outcome.answered_by = tally.model

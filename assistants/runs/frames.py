@@ -12,6 +12,8 @@ from typing import Any
 Event = tuple[str, dict[str, Any]]
 STREAM_FIELD = b"f"
 HEARTBEAT = b": keep-alive\n\n"
+WAITING = b'event: status\ndata: {"state":"waiting","attempt":0}\n\n'
+"""The run waits until others' holds are settled. Without an id: it is no event of an attempt, and not resumed from."""
 
 
 @dataclass(frozen=True, order=True)

@@ -20,6 +20,8 @@ class Job:
     attempt: int
     request: ChatRequest
     claimed_at: float
+    covered: int
+    """Output tokens held so far; `request.max_output_tokens` is the most that may be asked for."""
 
 
 @dataclass

@@ -11,9 +11,10 @@ from django.http.response import HttpResponseBase
 from accounts.permissions import Member
 from assistants.models import Run
 from assistants.runs import endings
-from assistants.runs.frames import EventId
+from assistants.runs.frames import WAITING, EventId
 from assistants.runs.hub import Viewer, get_hub
 from config.streaming import Deferred
+from usage.holds import queries as holds_queries
 
 Response = TypeVar("Response", bound=HttpResponseBase)
 EVENT_STREAM = "text/event-stream"
@@ -30,16 +31,21 @@ def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpRespons
         return unbuffered(HttpResponse(body, content_type=EVENT_STREAM))
     after = EventId.parse(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
     workspace_id, run_id = member.workspace_id, run.id
+    is_waiting = run.state == Run.State.QUEUED and bool(holds_queries.list_waiting([run_id]))
 
     async def finish() -> HttpResponseBase:
         viewer = Viewer(workspace_id, run_id, member.principal)
-        return unbuffered(StreamingHttpResponse(_events(viewer, after), content_type=EVENT_STREAM))
+        return unbuffered(
+            StreamingHttpResponse(_events(viewer, after, is_waiting), content_type=EVENT_STREAM)
+        )
 
     return Deferred(finish)
 
 
-async def _events(viewer: Viewer, after: EventId) -> AsyncGenerator[bytes, None]:
+async def _events(viewer: Viewer, after: EventId, is_waiting: bool) -> AsyncGenerator[bytes, None]:
     yield RETRY_HINT
+    if is_waiting:
+        yield WAITING
     async with contextlib.aclosing(get_hub().watch(viewer, after)) as frames:
         async for raw in frames:
             yield raw

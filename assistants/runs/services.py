@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,46 +14,54 @@ from kombu.exceptions import OperationalError as BrokerError
 from accounts.models import PersonReference
 from accounts.permissions import Member
 from assistants.llm import tokens
+from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import endings
+from assistants.runs import endings, estimate, evidence
 from assistants.runs.job import Outcome
+from tenants.scope import current_workspace, workspace_scope
+from usage import prices
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
-from usage.holds.types import Actual, HoldLost, HoldRequest
+from usage.holds.types import Actual, HoldLost, HoldRequest, Settlement
+from usage.models import Meter
+from usage.receipts import services as receipts
 
 # Not the request: a call's whole body would be sent to the database once more.
 WRITTEN_AT_END = [
     "attempt", "state", "text", "tool_calls", "finish_reason", "error_code", "answered_by", "finished_at", "retry_at",
-    "input_tokens", "output_tokens", "is_estimated", "cost_micro",
+    "input_tokens", "output_tokens", "is_estimated", "cost_micro", "receipt_id",
 ]  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """`prompt`: the chat messages as they will be sent, for the size of the hold."""
+    """`prompt`: the chat messages as they will be sent, for the size of the hold.
+
+    `pieces`: meter → count for work that is not chat; `variant`: what else decides its price (an image's size).
+    """
 
     kind: Run.Kind
     model: str
-    prompt: list[dict[str, Any]]
-    max_output_tokens: int
+    prompt: list[dict[str, Any]] = field(default_factory=list)
+    max_output_tokens: int = 0
     message: Message | None = None
     assistant: Assistant | None = None
     request: dict[str, Any] = field(default_factory=dict)
+    pieces: dict[str, int] = field(default_factory=dict)
+    variant: str = ""
 
 
 def start_run(*, member: Member, new: NewRun) -> Run:
     """Holds what the run may use, saves it, and wakes a worker after the commit.
 
-    Inside the caller's transaction, in the workspace. Raises RunsStopped (and, with limits, QuotaExceeded).
+    Inside the caller's transaction, in the workspace. A run that must wait for others' holds is saved too and starts
+    when it is let in. Raises RunsStopped, QuotaExceeded.
     """
     run_id = uuid4()
-    lines = {
-        "messages": 1,
-        "input_tokens": tokens.count_prompt(new.prompt),
-        "output_tokens": new.max_output_tokens,
-    }
-    holds.open_hold(_hold_request(run_id, member, new, lines))
+    now = timezone.now()
+    input_tokens = _count_input(new) if new.prompt else 0
+    hold = holds.open_hold(_hold_request(member, new, run_id, input_tokens, now), now=now)
     run = Run.objects.create(
         id=run_id,
         kind=new.kind,
@@ -62,24 +70,64 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         assistant=new.assistant,
         model=new.model,
         request=new.request,
-        input_tokens=lines["input_tokens"],
-        created_at=timezone.now(),
+        input_tokens=input_tokens,
+        created_at=now,
     )
-    transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
+    if not hold.is_waiting:
+        transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
     return run
 
 
-def _hold_request(run_id: UUID, member: Member, new: NewRun, lines: dict[str, int]) -> HoldRequest:
+def _count_input(new: NewRun) -> int:
+    extra = new.request.get("extra", {})
+    return tokens.count_prompt(new.prompt, extra.get("tools"), extra.get("response_format"))
+
+
+def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, now: datetime) -> HoldRequest:
+    rates = prices.rates(provider=settings.PROVIDER_NAME, model=new.model, at=now, variant=new.variant)
+    if new.pieces:
+        meters = estimate.piece_meters(pieces=new.pieces, rates=rates)
+    else:
+        meters = estimate.chat_meters(kind=new.kind, input_tokens=input_tokens, rates=rates)
     return HoldRequest(
         id=run_id,
         workspace_id=member.workspace_id,
+        zone=current_workspace().timezone,
         person_ref=member.person_ref,
         api_key_id=member.api_key_id,
         assistant_id=new.assistant.id if new.assistant else None,
         kind=new.kind,
         model=new.model,
-        lines=lines,
+        meters=meters,
+        cap=new.max_output_tokens,
+        min_cap=estimate.MIN_USEFUL_TOKENS,
+        step=0 if Meter.REASONING_TOKENS in rates.by_meter else estimate.FIRST_STEP_TOKENS,
     )
+
+
+def decide_waiting(*, hold_id: UUID, workspace_id: UUID, refusal: str) -> None:
+    """The answer to the port `hold_decided`."""
+    if not refusal:
+        enqueue(workspace_id=workspace_id, run_id=hold_id)
+        return
+    with workspace_scope(workspace_id, allow_suspended=True):
+        _close_waiting(workspace_id, hold_id, refusal)
+
+
+def _close_waiting(workspace_id: UUID, run_id: UUID, reason: str) -> bool:
+    """The end of a run that never started, with its hold. False when it was let in meanwhile."""
+    is_wish = reason == "person"
+    outcome = Outcome(state="stopped") if is_wish else Outcome(state="failed", error_code=reason)
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(id=run_id, state=Run.State.QUEUED).first()
+        if not holds.end_waiting(run_id, reason=reason):
+            return False
+        if run is None:
+            return True
+        _end(run, run.attempt + 1, outcome, None)
+        _save_end(run)
+    endings.announce(workspace_id, run)
+    return True
 
 
 def enqueue(*, workspace_id: UUID, run_id: UUID) -> None:
@@ -92,30 +140,41 @@ def enqueue(*, workspace_id: UUID, run_id: UUID) -> None:
         logger.warning("a run was not enqueued; the sweeper will", extra={"run_id": str(run_id)})
 
 
+def begin_run(run: Run, *, attempt: int, request: ChatRequest | None) -> None:
+    """An attempt of a worker starts. `request` is what it will send; None when it will not."""
+    Run.objects.filter(id=run.id, attempt__lt=attempt).update(
+        attempt=attempt,
+        state=Run.State.RUNNING,
+        started_at=timezone.now(),
+        text="",
+        sent=evidence.of_request(run.salt, request) if request else {},
+    )
+
+
 def finish_run(*, run_id: UUID, attempt: int, outcome: Outcome) -> Run | None:
-    """One transaction: the end of the hold, its ledger entry, and the answer. In the workspace.
+    """One transaction: the end of the hold, its ledger entry, its receipt, and the answer. In the workspace.
 
     Charges only what was delivered. Returns None, having written nothing, when the attempt is not the owner any more.
     """
     try:
         with transaction.atomic():
             run = Run.objects.select_for_update().get(id=run_id)
+            settlement = None
             if outcome.is_delivered:
                 settlement = holds.settle(run_id, attempt=attempt, actual=_actual(run, outcome))
-                run.input_tokens = settlement.actual.input_tokens
-                run.output_tokens = settlement.actual.output_tokens
-                run.is_estimated = settlement.actual.is_estimated
-                run.cost_micro = settlement.cost_micro
             else:
                 holds.release(run_id, attempt=attempt, reason=outcome.error_code or outcome.state)
-                run.input_tokens = 0
-            _write_end(run, attempt, outcome)
+            _end(run, attempt, outcome, settlement)
+            if settlement is not None:
+                run.receipt_id = receipts.issue(evidence.of_settled(run, settlement))
+            _save_end(run)
     except HoldLost:
         return None
     return run
 
 
-def _write_end(run: Run, attempt: int, outcome: Outcome) -> None:
+def _end(run: Run, attempt: int, outcome: Outcome, settlement: Settlement | None) -> None:
+    """Only in memory."""
     now = timezone.now()
     run.attempt = attempt
     run.state = outcome.state
@@ -125,16 +184,26 @@ def _write_end(run: Run, attempt: int, outcome: Outcome) -> None:
     run.error_code = outcome.error_code
     run.answered_by = outcome.answered_by
     run.finished_at = now
+    run.input_tokens = 0
+    if settlement is not None:
+        run.input_tokens = settlement.actual.input_tokens
+        run.output_tokens = settlement.actual.output_tokens
+        run.is_estimated = settlement.actual.is_estimated
+        run.cost_micro = settlement.cost_micro
     if outcome.retry_after_s is not None:
         run.retry_at = now + timedelta(seconds=outcome.retry_after_s)
+
+
+def _save_end(run: Run) -> None:
     run.save(update_fields=WRITTEN_AT_END)
     if run.message_id:
-        Message.objects.filter(id=run.message_id).update(text=outcome.text)
+        Message.objects.filter(id=run.message_id).update(text=run.text)
 
 
 def _actual(run: Run, outcome: Outcome) -> Actual:
     """The provider's own count; without one, ours, marked as an estimate."""
     usage = outcome.usage
+    messages = 1 if run.kind == Run.Kind.REPLY else 0
     if usage is None or usage.output_tokens == 0:
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
@@ -144,11 +213,13 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
             model=run.model,
             input_tokens=run.input_tokens,
             output_tokens=tokens.count(spoken),
+            messages=messages,
             is_estimated=True,
         )
     return Actual(
         provider=settings.PROVIDER_NAME,
         model=run.model,
+        messages=messages,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
@@ -160,6 +231,8 @@ def stop_run(*, workspace_id: UUID, run: Run) -> None:
     """Ends a run on a person's wish: its worker keeps what was said; a queued one ends here at once."""
     with transaction.atomic():
         holds.request_stop(run.id, reason="person")
+    if run.state == Run.State.QUEUED and _close_waiting(workspace_id, run.id, "person"):
+        return
     claim = holds.claim(run.id) if run.state == Run.State.QUEUED else None
     if claim is None:
         return

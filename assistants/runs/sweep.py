@@ -102,3 +102,9 @@ def stream_text(workspace_id: UUID, run_id: UUID) -> str:
         elif event == "snapshot":
             text = data["text"]
     return text
+
+
+def list_ended(*, workspace_id: UUID, run_ids: list[UUID]) -> set[UUID]:
+    """The answer to the port `runs_ended`."""
+    with workspace_scope(workspace_id, allow_suspended=True):
+        return set(Run.objects.filter(id__in=run_ids, state__in=Run.FINAL).values_list("id", flat=True))

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import DataError, connection
 from django.db import Error as DatabaseFailure
-from django.utils import timezone
 
 from assistants.chat import prompt
 from assistants.llm.chat import ChatRequest
@@ -58,13 +57,12 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
     """Marks the run as running and builds its request; (None, reason) when it must not run."""
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
         run = Run.objects.select_related("assistant", "message").get(id=claim.hold_id)
-        Run.objects.filter(id=run.id, attempt__lt=claim.attempt).update(
-            attempt=claim.attempt, state=Run.State.RUNNING, started_at=timezone.now(), text=""
-        )
         refusal = _refusal(workspace, claim)
-        if refusal:
+        request = None if refusal else request_of(run, claim)
+        services.begin_run(run, attempt=claim.attempt, request=request)
+        if request is None:
             return None, refusal
-        return Job(workspace_id, run.id, claim.attempt, _request(run, claim), claimed_at), ""
+        return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered), ""
 
 
 def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
@@ -75,7 +73,7 @@ def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
     return orders[0].reason if orders else ""
 
 
-def _request(run: Run, claim: Claim) -> ChatRequest:
+def request_of(run: Run, claim: Claim) -> ChatRequest:
     """A reply of a conversation is built from its tree; an API call carries its own messages."""
     body = run.request
     temperature = body.get("temperature")
@@ -84,7 +82,7 @@ def _request(run: Run, claim: Claim) -> ChatRequest:
     return ChatRequest(
         model=run.model,
         messages=body["messages"] if "messages" in body else prompt.build(run.message, run.assistant),
-        max_output_tokens=claim.output_tokens,
+        max_output_tokens=claim.wanted,
         request_id=f"{run.id}-{claim.attempt}",
         temperature=temperature,
         extra=body.get("extra", {}),

@@ -13,6 +13,7 @@ class Words:
 RETRY = "retry"
 WAIT = "wait"
 SETTINGS = "settings"
+USAGE = "usage"
 
 BY_CODE = {
     "provider_busy": Words(
@@ -59,11 +60,22 @@ BY_CODE = {
         "This workspace is suspended", "Its owner can write to support to resume it.", None
     ),
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
+    "quota_busy": Words(
+        "Others were first",
+        "What is left was held by running answers all the time. Try again in a moment.",
+        WAIT,
+    ),
+    "quota_exceeded": Words(
+        "A limit is used up",
+        "What was left went to answers that were asked for before. The usage page says more.",
+        USAGE,
+    ),
     "internal": Words(
         "Something went wrong on our side", "We have noted it. What arrived is kept; try again.", RETRY
     ),
 }
 NOTES = {
+    "limit": "The answer ends here because a limit is used up. What arrived is kept.",
     "length": "The answer reached its longest length. Ask it to go on, or raise the assistant's limit.",
     "content_filter": "The provider's content filter ended this answer.",
     "refusal": "The model declined to answer.",

@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Literal
 
 State = Literal["running", "completed", "cut", "aborted", "error"]
@@ -89,6 +90,7 @@ SUMMED = (
 class Books:
     records: deque[Record] = field(default_factory=lambda: deque(maxlen=KEPT))
     totals: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
     open: int = 0
     _in_flight: Counter[str] = field(default_factory=Counter)
     _fault_hits: Counter[str] = field(default_factory=Counter)
@@ -140,6 +142,7 @@ class Books:
         """Forgets records, totals and fault counts. What is in flight is booked anew when it ends."""
         self.records.clear()
         self.totals.clear()
+        self.since = datetime.now(UTC)
         self._fault_hits.clear()
 
     def list_records(self, *, key: str = "", client_request_id: str = "") -> Iterator[dict[str, object]]:
@@ -160,4 +163,5 @@ class Books:
         sums: Counter[str] = Counter()
         for total in self.totals.values():
             sums.update(total)
-        return {"open": self.open, "by_model": by_model, "total": {name: sums[name] for name in names}}
+        totals = {name: sums[name] for name in names}
+        return {"since": self.since.isoformat(), "open": self.open, "by_model": by_model, "total": totals}

@@ -183,6 +183,7 @@ class Stack:
             "SIMULATOR_URL": address,
             "OPENAI_BASE_URL": f"{address}/v1",
             "PROVIDER_NOTICE": "Simulated provider",
+            "PROVIDER_REPORT_URL": f"{address}/_sim/counters",
         }
         (command,) = processes.commands("simulator", self.environment)
         return [self._service("simulator", command, ready_text="Simulated model provider on")]

@@ -12,6 +12,8 @@ BASE_DIR = Path(__file__).resolve().parents[2]
 STATE_DIR = Path(env.text("STATE_DIR", str(BASE_DIR / ".run"))).resolve()
 
 SECRET_KEY = env.text("SECRET_KEY")
+# Former values: what they sealed or signed can still be opened.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS", [])
 DEBUG = env.flag("DEBUG")
 DEMO = env.flag("DEMO")
 BASE_URL = env.http_url("BASE_URL", "http://127.0.0.1:8000")
@@ -90,6 +92,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "config.context_processors.product",
                 "accounts.context_processors.navigation",
+                "usage.context_processors.banners",
                 "assistants.chat.context_processors.navigation",
             ]
         },
@@ -192,11 +195,17 @@ OPENAI_BASE_URL = env.http_url("OPENAI_BASE_URL", "https://api.openai.com/v1")
 PROVIDER_NAME = env.text("PROVIDER_NAME", "openai")
 # Shown to people beside every answer, for example "Simulated provider". The code knows no other difference.
 PROVIDER_NOTICE = env.text("PROVIDER_NOTICE", "")
+# Where the provider tells what it billed, as JSON (docs/usage.md); empty: it does not, and the books say so.
+PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
 PROVIDER_CONNECT_TIMEOUT_S = 5
 # Also before the first token.
 PROVIDER_SILENCE_TIMEOUT_S = env.integer("PROVIDER_SILENCE_TIMEOUT_S", 20, minimum=1)
 RUN_DEADLINE_S = env.integer("RUN_DEADLINE_S", 600, minimum=10)
+
+# Limits
+# The workspace page that a refusal for want of quota leads to.
+UPGRADE_PAGE = "usage"
 
 # Files
 STATIC_URL = "/static/"

@@ -40,8 +40,9 @@ class Answer {
 
   setState(state) {
     if (state === "restarted") this.replace("");
-    this.article.dataset.state = state === "queued" ? "queued" : "running";
-    this.status.textContent = this.status.dataset[this.article.dataset.state];
+    const isBegun = state !== "queued" && state !== "waiting";
+    this.article.dataset.state = isBegun ? "running" : "queued";
+    this.status.textContent = this.status.dataset[isBegun ? "running" : state];
   }
 
   append({ offset, text }) {
@@ -111,11 +112,16 @@ class Answer {
   }
 }
 
+/** Says `answers:change` when the running answers are others than those last told: anybody may ask the server then. */
+let told = new Set();
+
 function scan() {
   for (const [article, answer] of running) if (!article.isConnected) answer.close();
   for (const article of document.querySelectorAll("[data-message][data-events-url]")) {
     if (!running.has(article)) running.set(article, new Answer(article));
   }
+  if (told.size === running.size && [...running.keys()].every((article) => told.has(article))) return;
+  told = new Set(running.keys());
   document.dispatchEvent(new CustomEvent("answers:change", { detail: { running: running.size } }));
 }
 

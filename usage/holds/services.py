@@ -1,27 +1,39 @@
-"""The life of a hold: open → claim (lease) → renew → settle or release, each exactly once (docs/turns.md)."""
+"""The life of a hold: open → (wait) → claim (lease) → renew → settle or release, each exactly once (docs/usage.md)."""
 
+import json
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from usage import prices, stops
-from usage.holds import queries
-from usage.holds.types import Actual, Claim, HoldLost, HoldRequest, Settlement
-from usage.models import Hold, LedgerEntry
+from config import ports
+from usage import ledger, prices, stops
+from usage.holds import explain, queries
+from usage.holds.types import Actual, Amount, Claim, Hold, HoldLost, HoldRequest, Settlement
+from usage.limits import notices, windows
+from usage.models import Hold as HoldRow
+from usage.models import Meter, SubjectKind
 
 LEASE_S = 15
 FIRST_WAKE_S = 10
 MAX_WAKE_S = 120
+WAIT_S = 60
+RESOLVE_BATCH = 20
+"""How many waiting holds one settlement decides (usage/sql/holds.sql); more than that get a turn of their own."""
+LET_IN_BATCH = 100
 
 CLAIM = """
 UPDATE usage_hold SET attempt = attempt + 1, is_claimed = TRUE,
        lease_expires_at = statement_timestamp() + make_interval(secs => %s)
 WHERE id = %s AND state = 'held' AND (NOT is_claimed OR lease_expires_at < statement_timestamp())
-RETURNING attempt, model, assistant_id, (lines->>'output_tokens')::bigint, stop_reason
+RETURNING attempt, model, assistant_id, output_cap,
+          CASE WHEN output_cap = (request ->> 'cap')::bigint THEN (request ->> 'wanted')::bigint ELSE output_cap END,
+          stop_reason
 """
 RENEW = """
 UPDATE usage_hold h SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)
@@ -29,38 +41,75 @@ FROM unnest(%s::uuid[], %s::int[]) AS mine(id, attempt)
 WHERE h.id = mine.id AND h.attempt = mine.attempt AND h.state = 'held'
 RETURNING h.id
 """
+END_WAITING = """
+UPDATE usage_hold SET state = 'released', resolved_at = statement_timestamp(), release_reason = %s
+WHERE id = %s AND state = 'waiting' RETURNING workspace_id
+"""
 
 
-def open_hold(request: HoldRequest) -> None:
-    """Inside the caller's transaction. Repeating it under the same id changes nothing. Raises RunsStopped."""
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("open_hold needs the transaction that saves the run")
+def open_hold(request: HoldRequest, *, now: datetime | None = None) -> Hold:
+    """Holds on all limits that apply or on none, in one round trip, inside the caller's transaction.
+
+    Repeating it under the same id changes nothing. Raises RunsStopped, QuotaExceeded (also for a workspace without
+    limits, and for a model without a price where money is limited).
+    """
+    _require_transaction()
     stops.refuse_if_stopped(
         workspace_id=request.workspace_id, assistant_id=request.assistant_id, model=request.model
     )
-    hold = Hold(
-        id=request.id,
-        workspace_id=request.workspace_id,
-        person_ref=request.person_ref,
-        api_key_id=request.api_key_id,
-        assistant_id=request.assistant_id,
-        kind=request.kind,
-        model=request.model,
-        lines=request.lines,
-        lease_expires_at=timezone.now() + timedelta(seconds=FIRST_WAKE_S),
-    )
-    Hold.objects.bulk_create([hold], ignore_conflicts=True)
+    starts = windows.starts(zone=request.zone, at=now or timezone.now(), anchor_day=request.anchor_day)
+    answer = _call("SELECT usage_open_hold(%s)", json.dumps(_parameters(request, starts), default=str))
+    if answer["decision"] == "refused":
+        raise explain.refusal(request, answer)
+    return Hold(request.id, answer["cap"], is_waiting=answer.get("state", answer["decision"]) == "waiting")
+
+
+def _parameters(request: HoldRequest, starts: dict[str, Any]) -> dict[str, Any]:
+    subjects = {
+        SubjectKind.WORKSPACE: "",
+        SubjectKind.PLATFORM: "",
+        SubjectKind.PERSON: request.person_ref,
+        SubjectKind.API_KEY: request.api_key_id,
+        SubjectKind.ASSISTANT: request.assistant_id,
+        SubjectKind.PROJECT: request.project_id,
+    }
+    first_cap = min(request.cap, request.step) if request.step else request.cap
+    return {
+        "id": request.id,
+        "workspace_id": request.workspace_id,
+        "person_ref": request.person_ref,
+        "api_key_id": request.api_key_id,
+        "assistant_id": request.assistant_id,
+        "project_id": request.project_id,
+        "kind": request.kind,
+        "model": request.model,
+        "subjects": {kind: str(value) for kind, value in subjects.items() if value is not None},
+        "meters": {meter: amount and [amount.raw, amount.rate] for meter, amount in request.meters.items()},
+        "windows": {
+            window: [start.isoformat(), windows.first_moment(start, request.zone).isoformat()]
+            for window, start in starts.items()
+        },
+        "cap": first_cap,
+        "wanted": request.cap,
+        "min_cap": min(request.min_cap, request.cap),
+        "wait_s": WAIT_S,
+        "wake_s": FIRST_WAKE_S,
+    }
+
+
+def _call(statement: str, *parameters: Any) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        value = cursor.fetchone()[0]
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def claim(hold_id: UUID, *, lease_s: int = LEASE_S) -> Claim | None:
-    """Takes the lease and a new attempt number, or None: somebody runs it, or it is resolved. One statement."""
+    """Takes the lease and a new attempt number, or None: somebody runs it, it waits, or it is resolved."""
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, [lease_s, hold_id])
         row = cursor.fetchone()
-    if row is None:
-        return None
-    attempt, model, assistant_id, output_tokens, stop_reason = row
-    return Claim(hold_id, attempt, model, assistant_id, output_tokens or 0, stop_reason)
+    return None if row is None else Claim(hold_id, *row)
 
 
 def renew(claims: Iterable[tuple[UUID, int]], *, lease_s: int = LEASE_S) -> set[UUID]:
@@ -73,9 +122,18 @@ def renew(claims: Iterable[tuple[UUID, int]], *, lease_s: int = LEASE_S) -> set[
         return {row[0] for row in cursor.fetchall()}
 
 
+def extend(hold_id: UUID, *, attempt: int, cap: int) -> int | None:
+    """Covers more output of a started run, up to `cap`, against the full limits. Returns what is covered now.
+
+    None when this attempt does not own the hold. A transaction of its own.
+    """
+    answer: int | None = _call("SELECT usage_extend(%s, %s, %s)", hold_id, attempt, cap)
+    return answer
+
+
 def give_back(hold_id: UUID, *, attempt: int) -> bool:
     """Ends this attempt without a result, so that another may claim at once. False when it was not the owner."""
-    changed = Hold.objects.filter(id=hold_id, attempt=attempt, state=Hold.State.HELD).update(
+    changed = HoldRow.objects.filter(id=hold_id, attempt=attempt, state=HoldRow.State.HELD).update(
         is_claimed=False, lease_expires_at=timezone.now() + timedelta(seconds=FIRST_WAKE_S)
     )
     return bool(changed)
@@ -84,7 +142,7 @@ def give_back(hold_id: UUID, *, attempt: int) -> bool:
 def postpone_wake(hold_id: UUID, *, attempt: int, waited_s: float) -> None:
     """A queued run was enqueued again: ask later next time, twice as long as it has waited."""
     wake_in = min(max(FIRST_WAKE_S, waited_s * 2), MAX_WAKE_S)
-    Hold.objects.filter(id=hold_id, attempt=attempt, state=Hold.State.HELD, is_claimed=False).update(
+    HoldRow.objects.filter(id=hold_id, attempt=attempt, state=HoldRow.State.HELD, is_claimed=False).update(
         lease_expires_at=timezone.now() + timedelta(seconds=wake_in)
     )
 
@@ -92,47 +150,107 @@ def postpone_wake(hold_id: UUID, *, attempt: int, waited_s: float) -> None:
 def settle(hold_id: UUID, *, attempt: int, actual: Actual) -> Settlement:
     """Resolves the hold with what was used and writes its one ledger entry, in the caller's transaction.
 
-    Raises HoldLost when this attempt does not own the hold (then the caller must write nothing either).
+    Never books more than was held: what a provider bills beyond is the platform's own entry. Raises HoldLost when
+    this attempt does not own the hold (then the caller must write nothing either).
     """
-    hold = _resolve(hold_id, attempt=attempt, state=Hold.State.SETTLED)
-    now = hold.resolved_at or timezone.now()
-    cost = prices.cost_micro(actual, at=hold.created_at)
-    LedgerEntry.objects.create(
-        hold_id=hold.id,
-        workspace_id=hold.workspace_id,
-        person_ref=hold.person_ref,
-        api_key_id=hold.api_key_id,
-        assistant_id=hold.assistant_id,
-        kind=LedgerEntry.Kind.SETTLEMENT,
-        run_kind=hold.kind,
-        provider=actual.provider,
-        model=actual.model,
-        messages=actual.messages,
-        input_tokens=actual.input_tokens,
-        cached_tokens=actual.cached_tokens,
-        output_tokens=actual.output_tokens,
-        reasoning_tokens=actual.reasoning_tokens,
-        cost_micro=cost,
-        is_estimated=actual.is_estimated,
+    _require_transaction()
+    hold = HoldRow.objects.get(id=hold_id)
+    rates = prices.rates(
+        provider=actual.provider, model=actual.model, at=hold.created_at, variant=actual.variant
     )
-    return Settlement(cost_micro=cost, settled_at=now, actual=actual)
+    billed = covered(hold, actual)
+    cost = min(rates.cost(billed), _held(hold, Meter.COST_MICRO, default=rates.cost(billed)))
+    answer = _resolve(
+        hold, attempt, HoldRow.State.SETTLED, "", {**ledger.amounts(billed), Meter.COST_MICRO: cost}
+    )
+    entry = ledger.append_settlement(hold, billed, cost_micro=cost, lines=answer["lines"])
+    ledger.append_overrun(hold, billed=billed, actual=actual, rates=rates, billed_cost=cost)
+    notices.note_crossed(hold.workspace_id, answer["lines"])
+    return Settlement(entry.pk, cost, entry.created_at, billed, answer["lines"])
 
 
 def release(hold_id: UUID, *, attempt: int, reason: str) -> None:
     """Resolves the hold with nothing charged, in the caller's transaction. Raises HoldLost."""
-    _resolve(hold_id, attempt=attempt, state=Hold.State.RELEASED, release_reason=reason)
+    _require_transaction()
+    _resolve(HoldRow.objects.get(id=hold_id), attempt, HoldRow.State.RELEASED, reason, {})
 
 
-def _resolve(hold_id: UUID, *, attempt: int, state: Hold.State, release_reason: str = "") -> Hold:
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError("a hold is resolved in the transaction that saves the run's end")
-    now = timezone.now()
-    changed = Hold.objects.filter(id=hold_id, attempt=attempt, state=Hold.State.HELD).update(
-        state=state, resolved_at=now, release_reason=release_reason
-    )
-    if not changed:
+def covered(hold: HoldRow, actual: Actual) -> Actual:
+    """What of `actual` the hold covers, meter by meter."""
+    amounts = {
+        meter: min(value, _held(hold, meter, default=value))
+        for meter, value in ledger.amounts(actual).items()
+    }
+    changes: dict[str, Any] = {meter: amounts[meter] for meter in ledger.BOOKED}
+    changes["cached_tokens"] = min(actual.cached_tokens, changes["input_tokens"])
+    changes["reasoning_tokens"] = min(actual.reasoning_tokens, changes["output_tokens"])
+    return replace(actual, **changes)
+
+
+def _held(hold: HoldRow, meter: str, *, default: int) -> int:
+    found = hold.request["meters"].get(meter)
+    return default if not found else Amount(*found).at(hold.output_cap)
+
+
+def _resolve(
+    hold: HoldRow, attempt: int, state: HoldRow.State, reason: str, actual: dict[str, int]
+) -> dict[str, Any]:
+    """One statement: flips the hold, moves its counters, lets waiting holds in."""
+    answer = _call(
+        "SELECT usage_resolve(%s, %s, %s, %s, %s, %s)",
+        hold.id, attempt, state.value, reason, json.dumps(actual), FIRST_WAKE_S,
+    )  # fmt: skip
+    if answer is None:
         raise HoldLost()
-    return Hold.objects.get(id=hold_id)
+    announce_decided(hold.workspace_id, answer["decided"])
+    if len(answer["decided"]) >= RESOLVE_BATCH:
+        let_in_after_commit(hold.workspace_id)
+    return dict(answer)
+
+
+def announce_decided(workspace_id: UUID, decided: list[list[str]]) -> None:
+    """After the commit, tells each waiting run whether it was let in (held) or refused for good.
+
+    If that fails, the sweeper does it: what was refused still waits, due at once.
+    """
+
+    def tell() -> None:
+        for hold_id, decision in decided:
+            refusal = "" if decision == "held" else "quota_exceeded"
+            ports.hold_decided(hold_id=UUID(hold_id), workspace_id=workspace_id, refusal=refusal)
+
+    if decided:
+        transaction.on_commit(tell, robust=True)
+
+
+def let_in_after_commit(workspace_id: UUID) -> None:
+    transaction.on_commit(lambda: let_in_waiting(workspace_id), robust=True)
+
+
+def let_in_waiting(workspace_id: UUID) -> None:
+    """Lets in whose turn came without a settlement: a limit was changed, or another waiter gave up.
+
+    Reads the limits anew. Several short transactions, so that many who wait do not hold the counters for long.
+    """
+    while True:
+        with transaction.atomic():
+            decided = _call("SELECT usage_let_in(%s, %s, %s)", workspace_id, LET_IN_BATCH, FIRST_WAKE_S)
+            announce_decided(workspace_id, decided)
+        if len(decided) < LET_IN_BATCH:
+            return
+
+
+def end_waiting(hold_id: UUID, *, reason: str) -> bool:
+    """A waiting hold is over, in the transaction that closes its run. False when it was let in meanwhile."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute(END_WAITING, [reason, hold_id])
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    # whoever waited behind it may go
+    let_in_after_commit(row[0])
+    return True
 
 
 def stop_workspace(*, workspace_id: UUID) -> None:
@@ -148,10 +266,16 @@ def stop_all(hold_ids: Iterable[UUID], *, reason: str) -> None:
 
 def request_stop(hold_id: UUID, *, reason: str) -> bool:
     """Asks the run to end; its worker sees it within a second. False when it has ended already."""
-    changed = Hold.objects.filter(
-        Q(id=hold_id), Q(state=Hold.State.HELD), Q(stop_requested_at__isnull=True)
-    ).update(stop_requested_at=timezone.now(), stop_reason=reason)
+    live = Q(id=hold_id, state__in=[HoldRow.State.HELD, HoldRow.State.WAITING])
+    changed = HoldRow.objects.filter(live, stop_requested_at__isnull=True).update(
+        stop_requested_at=timezone.now(), stop_reason=reason
+    )
     if changed:
         stops.announce_on_commit()
         return True
-    return Hold.objects.filter(id=hold_id, state=Hold.State.HELD).exists()
+    return HoldRow.objects.filter(live).exists()
+
+
+def _require_transaction() -> None:
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("a hold changes in the transaction that saves its run's change")

@@ -1,0 +1,38 @@
+"""What a run may use at most, before it starts: the size of its hold."""
+
+from typing import Any
+
+from assistants.models import Run
+from usage.holds.types import MILLION, Amount
+from usage.models import Meter
+from usage.prices import Rates
+
+FIRST_STEP_TOKENS = 256
+"""A reply holds this much output first and twice as much with each further step, so that holds stay near the truth.
+A model that reasons unseen holds all at once: what it writes cannot be watched."""
+MIN_USEFUL_TOKENS = 16
+"""A reply that could not have this many tokens is refused rather than begun."""
+
+
+def chat_meters(*, kind: str, input_tokens: int, rates: Rates) -> dict[str, Amount | None]:
+    """meter → amount as a function of the output cap. Cost is None when the model has no price."""
+    read, written = Amount.of(input_tokens), Amount(0, MILLION)
+    return {
+        Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY else 0),
+        Meter.INPUT_TOKENS: read,
+        Meter.CACHED_TOKENS: read,
+        Meter.OUTPUT_TOKENS: written,
+        Meter.REASONING_TOKENS: written,
+        Meter.TOKENS: Amount(read.raw, MILLION),
+        Meter.COST_MICRO: rates.ceiling(input_tokens=input_tokens) if rates else None,
+    }
+
+
+def piece_meters(*, pieces: dict[str, int], rates: Rates) -> dict[str, Amount | None]:
+    """For images, audio and products of the studio: `pieces` meter → how many at most."""
+    meters: dict[str, Amount | None] = {meter: Amount.of(count) for meter, count in pieces.items()}
+    priced: dict[str, Any] = {
+        name: pieces.get(name, 0) for name in (Meter.IMAGES, Meter.AUDIO_IN_MS, Meter.AUDIO_OUT_MS)
+    }
+    meters[Meter.COST_MICRO] = rates.ceiling(**priced) if rates else None
+    return meters

@@ -1,0 +1,170 @@
+"""Reads of limits: how each stands now, which notices and stops there are to tell about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from config import errors
+from usage.holds import explain
+from usage.limits import windows
+from usage.models import Counter, Limit, LimitOverride, Meter, QuotaNotice, SubjectKind
+
+PROJECT_AFTER = timedelta(hours=1)
+"""A projection from less than this would be a guess."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A limit in its present window. `limit` None: unlimited (nothing is counted against it).
+
+    `block_at`: above this no new run is let in. `projected`: where `used` will be when the window ends, at the rate
+    so far; None when that cannot be said.
+    """
+
+    limit_id: int
+    subject: str
+    subject_id: str
+    meter: str
+    window: str
+    limit: int | None
+    block_at: int | None
+    used: int
+    held: int
+    window_start: date
+    resets_at: datetime | None
+    projected: int | None
+    who_can_raise: str
+    set_by: str
+    is_overridden: bool
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """Which limits somebody sees: everybody those of the workspace, its assistants and projects, and their own."""
+
+    workspace_id: UUID
+    zone: str
+    person_ref: UUID
+    key_ids: tuple[UUID, ...] = ()
+    sees_all: bool = False
+    anchor_day: int = 1
+
+    def condition(self) -> Q:
+        if self.sees_all:
+            return Q()
+        # SECURITY: other persons' limits, and those of their keys, are theirs.
+        shared = Q(subject_kind__in=[SubjectKind.WORKSPACE, SubjectKind.ASSISTANT, SubjectKind.PROJECT])
+        own = Q(subject_kind=SubjectKind.PERSON, subject_id=str(self.person_ref))
+        keys = Q(subject_kind=SubjectKind.API_KEY, subject_id__in=[str(key_id) for key_id in self.key_ids])
+        return shared | own | keys
+
+
+def list_standings(viewpoint: Viewpoint, *, now: datetime, only: Q | None = None) -> list[Standing]:
+    """Two queries, however many limits there are."""
+    limits = list(
+        with_effective_amount(Limit.objects.filter(workspace_id=viewpoint.workspace_id), now=now)
+        .filter(viewpoint.condition(), only or Q())
+        .order_by("subject_kind", "subject_id", "meter", "window")
+    )
+    starts = windows.starts(zone=viewpoint.zone, at=now, anchor_day=viewpoint.anchor_day)
+    counters = _counters(viewpoint.workspace_id, starts)
+    order = list(SubjectKind.values)
+    standings = [_standing(limit, viewpoint, starts[limit.window], counters, now) for limit in limits]
+    return sorted(standings, key=lambda row: order.index(row.subject))
+
+
+def with_effective_amount(rows: QuerySet[Limit], *, now: datetime) -> QuerySet[Limit]:
+    """Adds `effective` (the newest standing override, else the amount) and `overridden` (that override or None)."""
+    standing = LimitOverride.objects.filter(
+        limit_id=OuterRef("pk"), lifted_at__isnull=True, expires_at__gt=now
+    ).order_by("-created_at")
+    overridden = Subquery(standing.values("amount")[:1])
+    return rows.annotate(overridden=overridden, effective=Coalesce(overridden, "amount"))
+
+
+def _counters(workspace_id: UUID, starts: Mapping[str, date]) -> dict[tuple[str, str, str, str], Counter]:
+    present = Q()
+    for window, start in starts.items():
+        present |= Q(window=window, window_start=start)
+    rows = Counter.objects.filter(present, workspace_id=workspace_id)
+    return {(row.subject_kind, row.subject_id, row.meter, row.window): row for row in rows}
+
+
+def _standing(
+    limit: Any,
+    viewpoint: Viewpoint,
+    start: date,
+    counters: Mapping[tuple[str, str, str, str], Counter],
+    now: datetime,
+) -> Standing:
+    counter = counters.get((limit.subject_kind, limit.subject_id, limit.meter, limit.window))
+    used, held = (counter.used, counter.held) if counter else (0, 0)
+    resets_at = windows.resets_at(limit.window, start, zone=viewpoint.zone, anchor_day=viewpoint.anchor_day)
+    amount = limit.effective
+    return Standing(
+        limit_id=limit.pk,
+        subject=limit.subject_kind,
+        subject_id=limit.subject_id,
+        meter=limit.meter,
+        window=limit.window,
+        limit=amount,
+        block_at=None if amount is None else amount * limit.block_percent // 100,
+        used=used,
+        held=held,
+        window_start=start,
+        resets_at=resets_at,
+        projected=project(used, start=start, resets_at=resets_at, now=now, zone=viewpoint.zone),
+        who_can_raise=explain.WHO_CAN_RAISE[SubjectKind(limit.subject_kind)],
+        set_by=limit.source,
+        is_overridden=limit.overridden is not None,
+    )
+
+
+def project(used: int, *, start: date, resets_at: datetime | None, now: datetime, zone: str) -> int | None:
+    """`used` at the window's end if it goes on as it did since its start. Integers all the way, rounded down."""
+    if resets_at is None:
+        return None
+    began = windows.first_moment(start, zone)
+    elapsed, whole = now - began, resets_at - began
+    if elapsed < PROJECT_AFTER:
+        return None
+    return used * (whole // timedelta(seconds=1)) // (elapsed // timedelta(seconds=1))
+
+
+def list_notices(workspace_id: UUID, *, person_ref: UUID, zone: str, now: datetime) -> list[QuotaNotice]:
+    """Lines crossed in windows that still run and that the person has not dismissed; the worst of each limit."""
+    starts = windows.starts(zone=zone, at=now)
+    present = Q()
+    for window, start in starts.items():
+        present |= Q(limit__window=window, window_start=start)
+    rows = (
+        QuotaNotice.objects.filter(present, workspace_id=workspace_id)
+        .exclude(dismissals__person_ref=person_ref)
+        .select_related("limit")
+        .order_by("limit_id", "line")  # "block" before "warn"
+    )
+    worst: dict[int, QuotaNotice] = {}
+    for row in rows:
+        worst.setdefault(row.limit_id, row)
+    return list(worst.values())
+
+
+def access_limit(workspace_id: UUID, limit_id: int) -> Limit:
+    """Raises NotFound."""
+    limit = Limit.objects.filter(workspace_id=workspace_id, pk=limit_id).first()
+    if limit is None:
+        raise errors.NotFound()
+    return limit
+
+
+METERS_OF_RUNS = tuple(
+    meter
+    for meter in Meter
+    if meter not in (Meter.STORED_BYTES, Meter.SEATS, Meter.ASSISTANTS, Meter.PROJECTS)
+)
+"""What runs use: a page may set limits on these; what a plan counts otherwise is the plan's."""

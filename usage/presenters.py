@@ -1,0 +1,157 @@
+"""Usage as its pages show it: plain values, made in a constant number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from usage import charts, report, words
+from usage.limits.queries import Standing
+from usage.models import Meter, SubjectKind, Window
+from usage.report import NamedRow
+from usage.rollups.queries import GroupBy, Row
+from usage.rollups.sums import Figures
+
+MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Answers"}
+TITLES = {
+    GroupBy.PERSON: "Person",
+    GroupBy.ASSISTANT: "Assistant",
+    GroupBy.MODEL: "Model",
+    GroupBy.API_KEY: "API key",
+    GroupBy.PROJECT: "Project",
+}
+CAPTIONS = {
+    GroupBy.PERSON: "By person",
+    GroupBy.ASSISTANT: "By assistant",
+    GroupBy.MODEL: "By model",
+    GroupBy.API_KEY: "By API key",
+    GroupBy.PROJECT: "By project",
+}
+SUBJECT_GROUP = {
+    SubjectKind.PERSON: GroupBy.PERSON,
+    SubjectKind.API_KEY: GroupBy.API_KEY,
+    SubjectKind.ASSISTANT: GroupBy.ASSISTANT,
+}
+
+
+@dataclass(frozen=True)
+class MeterView:
+    id: int
+    title: str
+    subject: str
+    used: str
+    held: str
+    limit: str
+    block_at: str
+    percent: int
+    tone: str
+    gauge: charts.Gauge | None
+    resets_at: str
+    projected: str
+    is_projected_over: bool
+    who_can_raise: str
+    set_by: str
+    is_overridden: bool
+
+
+def meters(standings: Sequence[Standing], *, zone: str, names: dict[str, str]) -> list[MeterView]:
+    return [_meter(row, zone, names.get(row.subject_id, "")) for row in standings]
+
+
+def _meter(row: Standing, zone: str, name: str) -> MeterView:
+    def say(amount: int | None) -> str:
+        return "" if amount is None else words.amount(row.meter, amount)
+
+    percent = 0 if not row.limit else min(row.used * 100 // row.limit, 999)
+    over = row.limit is not None and row.projected is not None and row.projected > row.limit
+    subject = words.SUBJECTS[SubjectKind(row.subject)]
+    meter = words.METERS[Meter(row.meter)].capitalize()
+    return MeterView(
+        id=row.limit_id,
+        title=f"{meter} {words.WINDOWS[Window(row.window)]}",
+        subject=f"{subject}: {name}" if name else subject,
+        used=say(row.used),
+        held=say(row.held) if row.held else "",
+        limit=say(row.limit),
+        block_at=say(row.block_at) if row.block_at != row.limit else "",
+        percent=percent,
+        tone=_tone(row),
+        gauge=charts.gauge(used=row.used, held=row.held, limit=row.limit, block_at=row.block_at),
+        resets_at=words.local(row.resets_at, zone) if row.resets_at else "",
+        projected=say(row.projected) if row.used else "",
+        is_projected_over=over,
+        who_can_raise=row.who_can_raise,
+        set_by=words.SOURCES.get(row.set_by, ""),  # type: ignore[call-overload]  # the column is a plain string
+        is_overridden=row.is_overridden,
+    )
+
+
+def _tone(row: Standing) -> str:
+    if row.limit is None or row.block_at is None:
+        return ""
+    if row.used >= row.block_at:
+        return "danger"
+    return "warning" if row.used * 100 >= row.limit * 80 else ""
+
+
+def subject_names(workspace_id: Any, standings: Sequence[Standing]) -> dict[str, str]:
+    """One query per kind of subject that occurs. In the workspace."""
+    names: dict[str, str] = {}
+    for kind, by in SUBJECT_GROUP.items():
+        ids = {UUID(row.subject_id) for row in standings if row.subject == kind}
+        found = report.names_of(workspace_id, by, ids)
+        names |= {str(key): found.get(key, report.GONE[by]) for key in ids}
+    return names
+
+
+def measured(figures: Figures, measure: str) -> tuple[int, str]:
+    amount = {"cost": figures.cost_micro, "tokens": figures.tokens}.get(measure, figures.messages)
+    return amount, words.money(amount) if measure == "cost" else f"{amount:,}"
+
+
+def day_chart(rows: Sequence[Row], measure: str) -> charts.Chart:
+    points = [(f"{row.key:%-d %b}", *measured(row.figures, measure)) for row in rows]
+    return charts.columns(f"{MEASURES[measure]} by day", points)
+
+
+def hour_chart(rows: Sequence[Row], measure: str) -> charts.Chart:
+    points = [(f"{row.key[1]:02}:00", *measured(row.figures, measure)) for row in rows]
+    return charts.columns(f"{MEASURES[measure]} today, by hour", points)
+
+
+def table(rows: Sequence[NamedRow], *, measure: str) -> list[dict[str, Any]]:
+    most = max((measured(named.row.figures, measure)[0] for named in rows), default=0)
+    return [_table_row(named, measure, most) for named in rows]
+
+
+def _table_row(named: NamedRow, measure: str, most: int) -> dict[str, Any]:
+    figures = named.row.figures
+    return {
+        "name": named.name,
+        "share": charts.share(measured(figures, measure)[0], most),
+        "messages": f"{figures.messages:,}",
+        "input_tokens": f"{figures.input_tokens:,}",
+        "output_tokens": f"{figures.output_tokens:,}",
+        "cost": words.money(figures.cost_micro),
+    }
+
+
+def stats(figures: Figures, *, hint: str, whose: str) -> list[dict[str, str]]:
+    shown = [
+        ("Cost", words.money(figures.cost_micro), whose),
+        ("Answers", f"{figures.messages:,}", hint),
+        ("Tokens read", f"{figures.input_tokens:,}", f"{figures.cached_tokens:,} of them cached"),
+        ("Tokens written", f"{figures.output_tokens:,}", f"{figures.reasoning_tokens:,} of them reasoning"),
+    ]
+    extra = [("Images", figures.images), ("Websites", figures.websites), ("Generations", figures.generations)]
+    shown += [(label, f"{count:,}", hint) for label, count in extra if count]
+    return [{"label": label, "value": value, "hint": note} for label, value, note in shown]
+
+
+def shown_period(first: Any, last: Any) -> str:
+    return f"{first:%-d %B %Y} to {last:%-d %B %Y}"
+
+
+def as_of(now: datetime, zone: str) -> str:
+    return words.local(now, zone)

@@ -1,0 +1,90 @@
+"""Is everything in a log that must be? Receipts are compared one to one with the ledger's settlements, audit leaves
+with the audit entries."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from usage.receipts.models import LogKind, Receipt
+from usage.receipts.verdicts import Verdict
+
+COUNTS = """
+SELECT (SELECT count(*) FROM usage_ledgerentry
+        WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'),
+       (SELECT count(*) FROM usage_receipt WHERE workspace_id = %(workspace)s AND state = 'pending')
+"""
+# For a workspace, or for one run of it. A body is read as JSON only where it is the one that was hashed: what was
+# altered is a matter of integrity. MATERIALIZED: it is read once.
+COMPARE = """
+WITH settled AS (
+    SELECT * FROM usage_ledgerentry
+    WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'
+      AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+), receipt AS MATERIALIZED (
+    SELECT id, hold_id, CASE
+        WHEN leaf_hash = sha256('\\x00'::bytea || convert_to(body, 'UTF8')) THEN body::jsonb END AS body
+    FROM usage_receipt WHERE workspace_id = %(workspace)s AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+), compared AS (
+    SELECT settled.hold_id AS run, receipt.id AS receipt, receipt.body IS NOT NULL AND
+        (body #>> '{cost,micro}', body #>> '{cost,priced_as}', body #>> '{model,provider}',
+         body #>> '{usage,input_tokens}', body #>> '{usage,output_tokens}')
+        IS DISTINCT FROM
+        (settled.cost_micro::text, settled.model::text, settled.provider::text,
+         settled.input_tokens::text, settled.output_tokens::text) AS differs
+    FROM settled FULL JOIN receipt ON receipt.hold_id = settled.hold_id
+)
+SELECT run, receipt FROM compared WHERE run IS NULL OR receipt IS NULL OR differs
+"""
+LATE_RECEIPTS = """
+SELECT id FROM usage_receipt WHERE workspace_id = %(workspace)s AND state = 'pending'
+AND created_at < statement_timestamp() - interval '1 minute'
+"""
+AUDIT_COUNTS = """
+SELECT (SELECT count(*) FROM tenants_auditentry WHERE workspace_id = %(workspace)s),
+       (SELECT count(*) FROM usage_auditpending WHERE workspace_id = %(workspace)s)
+"""
+LATE_ENTRIES = """
+SELECT e.id FROM tenants_auditentry e LEFT JOIN usage_logleaf l ON l.entry_id = e.id
+WHERE e.workspace_id = %(workspace)s AND l.id IS NULL
+AND e.created_at < statement_timestamp() - interval '1 minute'
+"""
+
+
+def examine(workspace_id: UUID, kind: LogKind) -> tuple[Verdict, int]:
+    """The verdict, and how many leaves wait for their number."""
+    values = {"workspace": workspace_id, "run": None}
+    if kind == LogKind.AUDIT:
+        ((checked, pending),) = _ask(AUDIT_COUNTS, values)
+        verdict = Verdict(checked=checked)
+        late = (entry for (entry,) in _ask(LATE_ENTRIES, values))
+        verdict.note("entry_not_logged", "Audit entry {} has no leaf.", late)
+        return verdict, pending
+    ((checked, pending),) = _ask(COUNTS, values)
+    verdict = Verdict(checked=checked)
+    _compare(verdict, values)
+    waiting = (receipt for (receipt,) in _ask(LATE_RECEIPTS, values))
+    verdict.note("receipt_not_numbered", "Receipt {} still waits for its number.", waiting)
+    return verdict, pending
+
+
+def examine_one(receipt: Receipt) -> Verdict:
+    verdict = Verdict(checked=1)
+    _compare(verdict, {"workspace": receipt.workspace_id, "run": receipt.hold_id})
+    return verdict
+
+
+def _compare(verdict: Verdict, values: dict[str, Any]) -> None:
+    rows = _ask(COMPARE, values)
+    without = (run for run, receipt in rows if receipt is None)
+    verdict.note("settlement_without_receipt", "Run {} was settled and has no receipt.", without)
+    extra = (receipt for run, receipt in rows if run is None)
+    verdict.note("receipt_without_settlement", "Receipt {} has no settlement in the ledger.", extra)
+    different = (receipt for run, receipt in rows if run is not None and receipt is not None)
+    verdict.note("receipt_differs", "Receipt {} says something else than the ledger.", different)
+
+
+def _ask(statement: str, values: dict[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()

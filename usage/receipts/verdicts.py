@@ -1,0 +1,52 @@
+"""What is said of a log: two verdicts, neither of which implies the other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`where`: the leaf, receipt, run or checkpoint that it is about."""
+
+    code: str
+    where: str
+    message: str
+
+
+@dataclass
+class Verdict:
+    """`checked`: how many leaves, or settlements, were looked at. `count`: of all problems, also those not named."""
+
+    checked: int = 0
+    count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return self.count == 0
+
+    def note(self, code: str, message: str, places: Iterable[object]) -> None:
+        """Adds a problem for each place."""
+        for place in places:
+            self.add(Problem(code, str(place), message.format(place)))
+
+    def add(self, problem: Problem) -> None:
+        self.count += 1
+        if self.count <= MOST_NAMED:
+            self.problems.append(problem)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """`size`: leaves of the log. `pending`: recorded, but not numbered yet."""
+
+    integrity: Verdict
+    completeness: Verdict
+    size: int
+    pending: int
+
+    @property
+    def hold(self) -> bool:
+        return self.integrity.holds and self.completeness.holds

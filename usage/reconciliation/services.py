@@ -1,0 +1,191 @@
+"""Closing the books of a day: ledger = counters = receipts = provider, or an open item that says where they differ."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Sum
+from django.utils import timezone
+
+from config import errors
+from tenants import audit
+from tenants.models import Workspace
+from usage.models import LedgerEntry
+from usage.reconciliation import invariants, receipts, reports
+from usage.reconciliation.models import BooksItem
+
+logger = logging.getLogger(__name__)
+RECENT = timedelta(days=8)
+Kind = BooksItem.Kind
+
+
+class NoteMissing(errors.DomainError):
+    code = "note_missing"
+    message = "Say in words why this item is explained."
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`workspace_id` None is the platform."""
+
+    kind: str
+    workspace_id: UUID | None
+    model: str = ""
+    subject: str = ""
+    expected: int = 0
+    found: int = 0
+
+
+def yesterday() -> date:
+    return timezone.now().astimezone(UTC).date() - timedelta(days=1)
+
+
+def close(*, day: date, workspace_ids: Iterable[UUID] | None = None) -> list[Finding]:
+    """Compares everything of a day (UTC) and writes the items. Doing it again brings them up to date."""
+    chosen = None if workspace_ids is None else list(workspace_ids)
+    findings = [_of_violation(row) for row in invariants.check(workspace_ids=chosen)]
+    for workspace_id in chosen if chosen is not None else Workspace.objects.values_list("id", flat=True):
+        findings += _compare_receipts(workspace_id, day)
+    if chosen is None:
+        findings += _compare_provider(day)
+    _record(findings, day, chosen)
+    return findings
+
+
+def check_recent() -> list[Finding]:
+    """The invariants of windows that began within RECENT. Alarms, and writes an item, for each that does not hold."""
+    findings = [_of_violation(row) for row in invariants.check(since=timezone.now() - RECENT)]
+    with transaction.atomic():
+        for finding in findings:
+            _put(finding, timezone.now().astimezone(UTC).date())
+    return findings
+
+
+def _of_violation(row: invariants.Violation) -> Finding:
+    logger.error(
+        "an invariant of the books does not hold",
+        extra={
+            "invariant": row.invariant, "workspace_id": str(row.workspace_id), "place": row.where,
+            "expected": row.expected, "found": row.found,
+        },
+    )  # fmt: skip
+    kind = Kind.COUNTERS if row.invariant in ("I1", "I2") else Kind.INVARIANT
+    subject = f"{row.invariant} {row.where}"
+    return Finding(kind, row.workspace_id, subject=subject, expected=row.expected, found=row.found)
+
+
+def _bounds(day: date) -> tuple[datetime, datetime]:
+    begins_at = datetime.combine(day, time(), tzinfo=UTC)
+    return begins_at, begins_at + timedelta(days=1)
+
+
+def _compare_receipts(workspace_id: UUID, day: date) -> list[Finding]:
+    begins_at, ends_at = _bounds(day)
+    settled = LedgerEntry.objects.filter(
+        workspace_id=workspace_id,
+        account=LedgerEntry.Account.WORKSPACE,
+        kind=LedgerEntry.Kind.SETTLEMENT,
+        created_at__gte=begins_at,
+        created_at__lt=ends_at,
+    )
+    expected = dict(settled.order_by().values_list("model").annotate(count=Count("id")))
+    found = receipts.count(workspace_id=workspace_id, begins_at=begins_at, ends_at=ends_at)
+    if found is None:
+        return [Finding(Kind.NO_RECEIPTS, workspace_id, model, "", expected[model]) for model in expected]
+    return [
+        Finding(Kind.RECEIPTS, workspace_id, model, "", expected.get(model, 0), found.get(model, 0))
+        for model in sorted({*expected, *found})
+        if expected.get(model, 0) != found.get(model, 0)
+    ]
+
+
+def _compare_provider(day: date) -> list[Finding]:
+    """Providers report by account, not by workspace: all workspaces and the platform's own losses together."""
+    begins_at, ends_at = _bounds(day)
+    report = reports.configured()
+    if report is None:
+        return [
+            Finding(Kind.NO_REPORT, None, model, settings.PROVIDER_NAME, expected=sums["input_tokens"])
+            for model, sums in _booked(begins_at, ends_at).items()
+        ]
+    try:
+        billed = report.read(begins_at=begins_at, ends_at=ends_at)
+    except reports.ReportUnavailable:
+        logger.warning("the provider's report could not be read")
+        return [Finding(Kind.NO_REPORT, None, "", settings.PROVIDER_NAME)]
+    booked = _booked(billed.since, billed.until or timezone.now())
+    empty = dict.fromkeys(reports.METERS, 0)
+    return [
+        Finding(Kind.PROVIDER, None, model, meter, billed_sum, booked_sum)
+        for model in sorted({*booked, *billed.by_model})
+        for meter in reports.METERS
+        if (billed_sum := billed.by_model.get(model, empty)[meter])
+        != (booked_sum := booked.get(model, empty)[meter])
+    ]
+
+
+def _booked(begins_at: datetime | None, ends_at: datetime) -> dict[str, dict[str, int]]:
+    rows = LedgerEntry.objects.filter(
+        provider=settings.PROVIDER_NAME, kind=LedgerEntry.Kind.SETTLEMENT, created_at__lt=ends_at
+    )
+    if begins_at is not None:
+        rows = rows.filter(created_at__gte=begins_at)
+    sums = rows.order_by().values_list("model").annotate(*(Sum(meter) for meter in reports.METERS))
+    return {model: dict(zip(reports.METERS, values, strict=True)) for model, *values in sums}
+
+
+def _record(findings: list[Finding], day: date, chosen: list[UUID] | None) -> None:
+    """Writes what differs; what was open for the day and differs no more is settled."""
+    with transaction.atomic():
+        standing = {_put(finding, day) for finding in findings}
+        gone = BooksItem.objects.filter(day=day, state=BooksItem.State.OPEN).exclude(pk__in=standing)
+        if chosen is not None:
+            gone = gone.filter(workspace_id__in=chosen)
+        gone.update(state=BooksItem.State.SETTLED, changed_at=timezone.now())
+        audit.record(
+            "books.closed",
+            actor=audit.SYSTEM,
+            workspace_id=None,
+            day=day.isoformat(),
+            workspaces=None if chosen is None else len(chosen),
+            open_items=len(standing),
+        )
+
+
+def _put(finding: Finding, day: date) -> int:
+    """An explained item that says the same stays explained; one that says something else is open again."""
+    key = {
+        "kind": finding.kind,
+        "workspace_id": finding.workspace_id,
+        "model": finding.model,
+        "subject": finding.subject[:120],
+        "day": day,
+    }
+    numbers = {"expected": finding.expected, "found": finding.found}
+    item, created = BooksItem.objects.get_or_create(**key, defaults=numbers)
+    same = (item.expected, item.found) == (finding.expected, finding.found)
+    if not created and not (same and item.state == BooksItem.State.EXPLAINED):
+        item.expected, item.found, item.state = finding.expected, finding.found, BooksItem.State.OPEN
+        item.save(update_fields=["expected", "found", "state", "changed_at"])
+    return item.pk
+
+
+def explain(*, item_id: int, note: str, actor: audit.Actor) -> None:
+    """Staff know why. Raises NoteMissing."""
+    if not note.strip():
+        raise NoteMissing()
+    with transaction.atomic():
+        item = BooksItem.objects.select_for_update().get(id=item_id)
+        item.state, item.note, item.explained_by_ref = BooksItem.State.EXPLAINED, note.strip(), actor.ref
+        item.save(update_fields=["state", "note", "explained_by_ref", "changed_at"])
+        audit.record(
+            "books_item.explained",
+            actor=actor,
+            workspace_id=item.workspace_id,
+            target=("books_item", item.pk),
+            note=item.note,
+        )

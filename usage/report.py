@@ -1,0 +1,133 @@
+"""What a person may see of usage, read once: the same for page, CSV and API."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from accounts import queries as accounts_queries
+from accounts.permissions import Member
+from config import errors, ports
+from tenants.scope import WorkspaceRef
+from usage.limits.queries import Viewpoint
+from usage.rollups import queries
+from usage.rollups.queries import GroupBy, Row, Span
+
+MAX_DAYS = 366
+MAX_HOUR_DAYS = 31
+NOBODY = {
+    GroupBy.ASSISTANT: "No assistant",
+    GroupBy.API_KEY: "Pages, without a key",
+    GroupBy.PROJECT: "No project",
+}
+GONE = {
+    GroupBy.PERSON: "Somebody who was erased",
+    GroupBy.ASSISTANT: "A removed assistant",
+    GroupBy.API_KEY: "A removed key",
+}
+
+
+class RangeRefused(errors.DomainError):
+    code = "range_refused"
+    status = 422
+    message = "These dates cannot be shown."
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """`key` as in the API: an ISO date or hour, an id, a model; `name` is for people."""
+
+    key: str | None
+    name: str
+    row: Row
+
+
+def today(zone: str, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(zone)).date()
+
+
+def span_of(member: Member, workspace: WorkspaceRef, *, first: date, last: date, own: bool = False) -> Span:
+    """Everybody's usage for who may see it, else (or with `own`) the person's own. Raises RangeRefused."""
+    if first > last:
+        raise RangeRefused("The first day is after the last.")
+    if (last - first).days >= MAX_DAYS:
+        raise RangeRefused(f"At most {MAX_DAYS} days can be shown at once.")
+    # SECURITY: without the permission, only the person's own rows.
+    mine = None if member.can_view_all_usage and not own else member.person_ref
+    return Span(workspace.id, workspace.timezone, first, last, person_ref=mine)
+
+
+def month_span(member: Member, workspace: WorkspaceRef, *, now: datetime, own: bool = False) -> Span:
+    day = today(workspace.timezone, now)
+    return span_of(member, workspace, first=day.replace(day=1), last=day, own=own)
+
+
+def viewpoint_of(member: Member, workspace: WorkspaceRef) -> Viewpoint:
+    """One query for who does not see everything: the own keys."""
+    sees_all = member.can_view_all_usage
+    keys = () if sees_all else own_keys(member)
+    return Viewpoint(workspace.id, workspace.timezone, member.person_ref, keys, sees_all=sees_all)
+
+
+def own_keys(member: Member) -> tuple[UUID, ...]:
+    return accounts_queries.list_own_key_ids(member.membership_id)
+
+
+def read(span: Span, by: GroupBy) -> list[NamedRow]:
+    """In the workspace. Three queries at most. Raises RangeRefused for too many hours."""
+    if by is GroupBy.HOUR:
+        if (span.last - span.first).days >= MAX_HOUR_DAYS:
+            raise RangeRefused(f"At most {MAX_HOUR_DAYS} days can be shown by the hour.")
+        return name_rows(span.workspace_id, by, queries.hours(span))
+    return name_rows(span.workspace_id, by, queries.history(span, by=(by,))[by])
+
+
+def name_rows(workspace_id: UUID, by: GroupBy, rows: list[Row]) -> list[NamedRow]:
+    """One query for persons, assistants and keys; none for the others."""
+    if by is GroupBy.DAY:
+        return [NamedRow(row.key.isoformat(), f"{row.key:%-d %B %Y}", row) for row in rows]
+    if by is GroupBy.HOUR:
+        return [_named_hour(row) for row in rows]
+    if by is GroupBy.MODEL:
+        return [NamedRow(row.key, row.key, row) for row in rows]
+    names = names_of(workspace_id, by, [row.key for row in rows if row.key])
+    return [
+        NamedRow(str(row.key), names.get(row.key) or GONE.get(by, str(row.key)), row)
+        if row.key
+        else NamedRow(None, NOBODY[by], row)
+        for row in rows
+    ]
+
+
+def names_of(workspace_id: UUID, by: GroupBy, ids: Iterable[UUID]) -> dict[UUID, str]:
+    wanted = list(ids)
+    if not wanted or by is GroupBy.PROJECT:
+        return {}
+    if by is GroupBy.PERSON:
+        return accounts_queries.names_of_persons(wanted)
+    if by is GroupBy.ASSISTANT:
+        return ports.assistant_names(ids=wanted)
+    return accounts_queries.names_of_keys(workspace_id, wanted)
+
+
+def _named_hour(row: Row) -> NamedRow:
+    day, hour = row.key
+    return NamedRow(f"{day.isoformat()}T{hour:02}", f"{day:%-d %B}, {hour:02}:00", row)
+
+
+def fill_days(span: Span, rows: list[Row]) -> list[Row]:
+    """Every day of the span, also those without usage."""
+    known = {row.key: row for row in rows}
+    days = (span.first + timedelta(days=number) for number in range((span.last - span.first).days + 1))
+    return [known.get(day) or Row(day, queries.Figures()) for day in days]
+
+
+def fill_hours(day: date, rows: list[Row]) -> list[Row]:
+    known = {row.key: row for row in rows}
+    return [known.get((day, hour)) or Row((day, hour), queries.Figures()) for hour in range(24)]
+
+
+def as_columns(row: NamedRow) -> dict[str, Any]:
+    return {"key": row.key, "name": row.name, **row.row.figures.as_dict()}

@@ -1,0 +1,395 @@
+-- The arithmetic of holds, next to its rows: one round trip decides over all limits that apply, or changes nothing.
+-- docs/usage.md explains the order of decisions. All amounts are integers; `raw` and `rate` are in millionths, so that
+-- amount(cap) = ceil((raw + cap * rate) / 1000000) is exact for money as well as for pieces.
+-- Locks: counters in order of id, then waiting holds in order of ticket, then the one lock of platform pools; other
+-- workspaces' shares never by waiting.
+
+CREATE OR REPLACE FUNCTION usage_amount(raw bigint, rate bigint, cap bigint) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$ SELECT (raw + cap * rate + 999999) / 1000000 $$;
+
+-- What the ledger says that a subject used since an instant: where a counter begins when its limit came mid-window.
+CREATE OR REPLACE FUNCTION usage_booked(p_workspace uuid, p_subject text, p_subject_id text, p_meter text, p_since timestamptz)
+RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT COALESCE(sum(CASE p_meter WHEN 'tokens' THEN input_tokens + output_tokens
+                        ELSE COALESCE((to_jsonb(e) ->> p_meter)::bigint, 0) END), 0)::bigint
+    FROM usage_ledgerentry e
+    WHERE workspace_id = p_workspace AND account = 'workspace' AND created_at >= p_since
+      AND CASE p_subject WHEN 'workspace' THEN true
+          WHEN 'person' THEN person_ref::text = p_subject_id WHEN 'api_key' THEN api_key_id::text = p_subject_id
+          WHEN 'assistant' THEN assistant_id::text = p_subject_id WHEN 'project' THEN project_id::text = p_subject_id END
+$$;
+
+-- The lines of a request: each limit that applies, with the counter of its present window (made when missing).
+-- p_windows: {window: [local date it began on, instant it began at]}.
+DROP FUNCTION IF EXISTS usage_find_lines(uuid, jsonb, jsonb, jsonb);
+CREATE OR REPLACE FUNCTION usage_find_lines(p_workspace uuid, p_subjects jsonb, p_meters jsonb, p_windows jsonb)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_lines jsonb;
+BEGIN
+    FOR attempt IN 1..2 LOOP
+        SELECT jsonb_agg(jsonb_build_object(
+                   'counter', c.id, 'limit', l.id, 'subject', l.subject_kind, 'subject_id', l.subject_id,
+                   'meter', l.meter, 'window', l.window, 'start', p_windows -> l.window ->> 0, 'amount', l.effective,
+                   'line', l.effective * l.block_percent / 100, 'warn', l.warn_percent, 'block', l.block_percent,
+                   'seed', l.created_at > (p_windows -> l.window ->> 1)::timestamptz AND l.subject_kind <> 'platform',
+                   'raw', (p_meters -> l.meter ->> 0)::bigint, 'rate', (p_meters -> l.meter ->> 1)::bigint
+               ) ORDER BY c.id)
+        INTO v_lines
+        FROM (
+            SELECT l.*, COALESCE((
+                SELECT o.amount FROM usage_limitoverride o
+                WHERE o.limit_id = l.id AND o.lifted_at IS NULL AND o.expires_at > statement_timestamp()
+                ORDER BY o.created_at DESC LIMIT 1), l.amount) AS effective
+            FROM usage_limit l
+            WHERE (l.workspace_id = p_workspace OR l.workspace_id IS NULL)
+              AND p_meters ? l.meter AND p_subjects ->> l.subject_kind = l.subject_id
+        ) l
+        LEFT JOIN usage_counter c
+               ON c.workspace_id = p_workspace AND c.subject_kind = l.subject_kind AND c.subject_id = l.subject_id
+              AND c.meter = l.meter AND c.window = l.window AND c.window_start = (p_windows -> l.window ->> 0)::date
+        WHERE l.effective IS NOT NULL;
+        EXIT WHEN v_lines IS NULL OR NOT jsonb_path_exists(v_lines, '$[*] ? (@.counter == null)');
+        INSERT INTO usage_counter (workspace_id, subject_kind, subject_id, meter, "window", window_start, opening, used, held, granted)
+        SELECT p_workspace, line ->> 'subject', line ->> 'subject_id', line ->> 'meter', line ->> 'window',
+               (line ->> 'start')::date, seed, seed, 0, CASE WHEN line ->> 'subject' = 'platform' THEN 0 END
+        FROM jsonb_array_elements(v_lines) line, LATERAL (SELECT CASE WHEN (line ->> 'seed')::boolean THEN
+            usage_booked(p_workspace, line ->> 'subject', line ->> 'subject_id', line ->> 'meter',
+                         (p_windows -> (line ->> 'window') ->> 1)::timestamptz) ELSE 0 END AS seed) s
+        WHERE line -> 'counter' = 'null'::jsonb
+        ORDER BY 1, 2, 3, 4, 5, 6
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN COALESCE(v_lines, '[]'::jsonb);
+END $$;
+
+-- Locks counters in order of id and returns {id: [used, held, granted]}.
+CREATE OR REPLACE FUNCTION usage_lock(p_ids bigint[]) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT COALESCE(jsonb_object_agg(id, jsonb_build_array(used, held, granted)), '{}'::jsonb)
+    FROM (SELECT id, used, held, granted FROM usage_counter WHERE id = ANY (p_ids) ORDER BY id FOR UPDATE) locked
+$$;
+
+-- A platform limit is one pool, drawn in tranches into workspaces' shares, so that no hold locks one row for all.
+-- Gives the share p_need more, or what the pool and the idle shares of others still have. Returns what it has now.
+DROP FUNCTION IF EXISTS usage_draw(bigint, bigint, bigint);
+CREATE FUNCTION usage_draw(p_share bigint, p_need bigint, p_line bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_share usage_counter; v_pool usage_counter; v_back bigint; v_take bigint;
+BEGIN
+    -- One lock for all pools: workspaces meet their shares in different orders, and a draw is rare.
+    PERFORM pg_advisory_xact_lock(hashtext('usage_draw'));
+    SELECT * INTO v_share FROM usage_counter WHERE id = p_share;
+    INSERT INTO usage_counter (workspace_id, subject_kind, subject_id, meter, "window", window_start, opening, used, held)
+    VALUES (NULL, 'platform', '', v_share.meter, v_share.window, v_share.window_start, 0, 0, 0) ON CONFLICT DO NOTHING;
+    SELECT * INTO v_pool FROM usage_counter
+    WHERE workspace_id IS NULL AND meter = v_share.meter AND "window" = v_share.window
+      AND window_start = v_share.window_start FOR UPDATE;
+    IF v_pool.held + p_need > p_line THEN
+        WITH idle AS (
+            SELECT id, granted - used - held AS spare FROM usage_counter
+            WHERE subject_kind = 'platform' AND workspace_id IS NOT NULL AND id <> p_share
+              AND meter = v_share.meter AND "window" = v_share.window AND window_start = v_share.window_start
+              AND granted > used + held FOR UPDATE SKIP LOCKED
+        ), returned AS (
+            UPDATE usage_counter c SET granted = c.granted - idle.spare FROM idle WHERE c.id = idle.id RETURNING idle.spare
+        ) SELECT COALESCE(sum(spare), 0) INTO v_back FROM returned;
+        v_pool.held := v_pool.held - v_back;
+    END IF;
+    v_take := GREATEST(LEAST(GREATEST(p_need, (p_line - v_pool.held) / 64), p_line - v_pool.held), 0);
+    UPDATE usage_counter SET held = v_pool.held + v_take WHERE id = v_pool.id;
+    UPDATE usage_counter SET granted = granted + v_take WHERE id = p_share;
+    RETURN v_share.granted + v_take;
+END $$;
+
+-- What can be done with a request now: {decision: held|waiting|refused, cap, lines, short}. Writes nothing but shares.
+-- p_state: {counter: [used, held, granted]} of locked counters; p_blocked: counters that an earlier waiter claims.
+CREATE OR REPLACE FUNCTION usage_decide(p_lines jsonb, p_state jsonb, p_cap bigint, p_min bigint, p_blocked jsonb)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_line jsonb; v_fits boolean := true; v_queued boolean := false; v_held boolean := false;
+    v_alone bigint := p_cap; v_now bigint := p_cap; v_short jsonb := '[]'; v_used bigint; v_busy bigint;
+    v_top bigint;   -- what may be used and held together now
+    v_last bigint;  -- what may be used once others' holds are settled
+    v_need bigint; v_raw bigint; v_rate bigint; v_granted bigint; v_total bigint;
+BEGIN
+    FOR v_line IN SELECT * FROM jsonb_array_elements(p_lines) LOOP
+        v_used := (p_state -> (v_line ->> 'counter') ->> 0)::bigint;
+        v_busy := (p_state -> (v_line ->> 'counter') ->> 1)::bigint;
+        v_granted := (p_state -> (v_line ->> 'counter') ->> 2)::bigint;
+        v_top := (v_line ->> 'line')::bigint;
+        v_last := v_top;
+        v_total := v_used;
+        v_raw := (v_line ->> 'raw')::bigint;
+        v_rate := (v_line ->> 'rate')::bigint;
+        v_need := usage_amount(v_raw, v_rate, p_cap);
+        v_queued := v_queued OR p_blocked ? (v_line ->> 'counter');
+        IF v_granted IS NOT NULL THEN
+            IF v_used + v_busy + v_need > v_granted THEN
+                v_granted := usage_draw((v_line ->> 'counter')::bigint, v_used + v_busy + v_need - v_granted, v_top);
+            END IF;
+            CONTINUE WHEN v_used + v_busy + v_need <= v_granted;
+            SELECT sum(used) INTO v_total FROM usage_counter
+            WHERE subject_kind = 'platform' AND workspace_id IS NOT NULL AND meter = v_line ->> 'meter'
+              AND "window" = v_line ->> 'window' AND window_start = (v_line ->> 'start')::date;
+            v_last := v_top - (v_total - v_used);
+            v_top := v_granted;
+        END IF;
+        CONTINUE WHEN v_used + v_busy + v_need <= v_top;
+        v_fits := false;
+        v_short := v_short || jsonb_build_array(v_line || jsonb_build_object('used', v_total, 'held', v_busy, 'need', v_need));
+        IF v_used + v_need <= v_last THEN
+            v_held := true;
+        ELSIF v_used + usage_amount(v_raw, v_rate, p_min) > v_last OR v_rate = 0 THEN
+            v_alone := -1;
+        ELSE
+            v_held := v_held OR v_busy > 0 OR v_last > v_top;
+            v_alone := LEAST(v_alone, ((v_last - v_used) * 1000000 - v_raw) / v_rate);
+            v_now := LEAST(v_now, ((v_top - v_used - v_busy) * 1000000 - v_raw) / v_rate);
+        END IF;
+    END LOOP;
+    IF v_fits AND NOT v_queued THEN
+        RETURN jsonb_build_object('decision', 'held', 'cap', p_cap, 'short', '[]'::jsonb);
+    ELSIF v_alone < p_min THEN
+        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', v_short);
+    ELSIF v_queued OR v_held THEN
+        RETURN jsonb_build_object('decision', 'waiting', 'cap', 0, 'short', v_short);
+    END IF;
+    RETURN jsonb_build_object('decision', 'held', 'cap', v_now, 'short', v_short);
+END $$;
+
+-- Adds a hold's amounts to its counters. Returns the lines with what each holds.
+CREATE OR REPLACE FUNCTION usage_take(p_lines jsonb, p_cap bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_lines jsonb;
+BEGIN
+    UPDATE usage_counter c SET held = c.held + t.amount
+    FROM (SELECT (l ->> 'counter')::bigint AS id,
+                 usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, p_cap) AS amount
+          FROM jsonb_array_elements(p_lines) l) t
+    WHERE c.id = t.id;
+    SELECT COALESCE(jsonb_agg(l || jsonb_build_object(
+               'held', usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, p_cap))), '[]'::jsonb)
+    INTO v_lines FROM jsonb_array_elements(p_lines) l;
+    RETURN v_lines;
+END $$;
+
+-- Opens a hold: {decision: held|waiting|refused|known, cap, short|state}. Repeating it under the same id changes nothing.
+CREATE OR REPLACE FUNCTION usage_open_hold(p jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_id uuid := (p ->> 'id')::uuid; v_ws uuid := (p ->> 'workspace_id')::uuid; v_cap bigint := (p ->> 'cap')::bigint;
+    v_lines jsonb; v_state jsonb; v_blocked jsonb := '{}'; v_result jsonb; v_known usage_hold;
+BEGIN
+    v_lines := usage_find_lines(v_ws, p -> 'subjects', p -> 'meters', p -> 'windows');
+    v_state := usage_lock(ARRAY(SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(v_lines) l));
+    -- Only now: a rival under the same id has the same counters, so it has committed or not begun.
+    SELECT * INTO v_known FROM usage_hold WHERE id = v_id;
+    IF FOUND THEN
+        RETURN jsonb_build_object('decision', 'known', 'state', v_known.state, 'cap', v_known.output_cap);
+    END IF;
+    IF NOT EXISTS (SELECT 1 FROM usage_limit WHERE workspace_id = v_ws) THEN
+        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'no_limits');
+    END IF;
+    IF jsonb_path_exists(v_lines, '$[*] ? (@.raw == null)') THEN
+        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'unpriced');
+    END IF;
+    SELECT COALESCE(jsonb_object_agg(l ->> 'counter', true), '{}'::jsonb) INTO v_blocked
+    FROM usage_hold h, jsonb_array_elements(h.lines) l
+    WHERE h.workspace_id = v_ws AND h.state = 'waiting' AND h.release_reason = '';
+    v_result := usage_decide(v_lines, v_state, v_cap, (p ->> 'min_cap')::bigint, v_blocked);
+    IF v_result ->> 'decision' = 'refused' THEN
+        RETURN v_result;
+    END IF;
+    IF v_result ->> 'decision' = 'held' THEN
+        v_lines := usage_take(v_lines, (v_result ->> 'cap')::bigint);
+    END IF;
+    INSERT INTO usage_hold (id, workspace_id, person_ref, api_key_id, assistant_id, project_id, kind, model, request,
+        lines, output_cap, ticket, state, attempt, is_claimed, lease_expires_at, stop_reason, release_reason, created_at)
+    VALUES (v_id, v_ws, (p ->> 'person_ref')::uuid, (p ->> 'api_key_id')::uuid, (p ->> 'assistant_id')::uuid,
+        (p ->> 'project_id')::uuid, p ->> 'kind', p ->> 'model',
+        jsonb_build_object('cap', v_cap, 'min_cap', (p ->> 'min_cap')::bigint,
+            'wanted', (p ->> 'wanted')::bigint, 'meters', p -> 'meters',
+            'subjects', p -> 'subjects', 'windows', p -> 'windows'),
+        v_lines, (v_result ->> 'cap')::bigint,
+        CASE WHEN v_result ->> 'decision' = 'waiting' THEN nextval('usage_hold_ticket') END,
+        v_result ->> 'decision', 0, false,
+        statement_timestamp() + make_interval(secs => CASE WHEN v_result ->> 'decision' = 'waiting'
+            THEN (p ->> 'wait_s')::int ELSE (p ->> 'wake_s')::int END), '', '', statement_timestamp())
+    ON CONFLICT (id) DO NOTHING;
+    RETURN v_result;
+END $$;
+
+-- The workspace's first waiting holds: {id: lines}. p_fresh reads the limits anew, for when one was changed meanwhile.
+CREATE OR REPLACE FUNCTION usage_waiting(p_workspace uuid, p_limit int, p_fresh boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_waiting jsonb;
+BEGIN
+    SELECT COALESCE(jsonb_object_agg(id, CASE WHEN p_fresh THEN usage_find_lines(
+        p_workspace, request -> 'subjects', request -> 'meters', request -> 'windows') ELSE lines END), '{}'::jsonb)
+    INTO v_waiting
+    FROM (SELECT id, lines, request FROM usage_hold
+          WHERE workspace_id = p_workspace AND state = 'waiting' AND release_reason = ''
+          ORDER BY ticket LIMIT p_limit) first_ones;
+    RETURN v_waiting;
+END $$;
+
+-- Lets these waiting holds in, in order of ticket, as far as their counters (locked by the caller) allow. One that came
+-- after the locks were taken is not among them: its own turn locks its counters.
+DROP FUNCTION IF EXISTS usage_promote(uuid, int, int);
+CREATE OR REPLACE FUNCTION usage_promote(p_workspace uuid, p_waiting jsonb, p_wake_s int) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold usage_hold; v_result jsonb; v_decided jsonb := '[]'; v_blocked jsonb := '{}'; v_state jsonb; v_lines jsonb;
+BEGIN
+    FOR v_hold IN SELECT * FROM usage_hold WHERE workspace_id = p_workspace AND state = 'waiting'
+                  AND release_reason = '' AND p_waiting ? id::text ORDER BY ticket FOR UPDATE LOOP
+        v_lines := p_waiting -> v_hold.id::text;
+        SELECT jsonb_object_agg(id, jsonb_build_array(used, held, granted)) INTO v_state FROM usage_counter
+        WHERE id IN (SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(v_lines) l);
+        v_result := usage_decide(v_lines, v_state, (v_hold.request ->> 'cap')::bigint,
+                                 (v_hold.request ->> 'min_cap')::bigint, v_blocked);
+        IF v_result ->> 'decision' = 'held' THEN
+            UPDATE usage_hold SET state = 'held', output_cap = (v_result ->> 'cap')::bigint,
+                lines = usage_take(v_lines, (v_result ->> 'cap')::bigint),
+                lease_expires_at = statement_timestamp() + make_interval(secs => p_wake_s)
+            WHERE id = v_hold.id;
+        ELSIF v_result ->> 'decision' = 'refused' THEN
+            -- Its run is closed with it by the caller; if that fails, by the sweeper. Until then it is in nobody's way.
+            UPDATE usage_hold SET release_reason = 'quota_exceeded', lines = v_result -> 'short',
+                lease_expires_at = statement_timestamp() WHERE id = v_hold.id;
+        ELSE
+            SELECT v_blocked || COALESCE(jsonb_object_agg(l ->> 'counter', true), '{}'::jsonb) INTO v_blocked
+            FROM jsonb_array_elements(v_lines) l;
+            CONTINUE;
+        END IF;
+        v_decided := v_decided || jsonb_build_array(jsonb_build_array(v_hold.id, v_result ->> 'decision'));
+    END LOOP;
+    RETURN v_decided;
+END $$;
+
+-- Locks the counters of p_own and of the workspace's first waiting holds, in order of id. Returns those holds, with any
+-- that came meanwhile and needs no counter beside the locked ones.
+DROP FUNCTION IF EXISTS usage_lock_with_waiting(jsonb, uuid, int);
+CREATE OR REPLACE FUNCTION usage_lock_with(p_own jsonb, p_workspace uuid, p_limit int, p_fresh boolean) RETURNS jsonb
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_ids bigint[]; v_waiting jsonb;
+BEGIN
+    v_ids := ARRAY(
+        SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(p_own) l
+        UNION
+        SELECT (l ->> 'counter')::bigint
+        FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh)) w, jsonb_array_elements(w.value) l);
+    PERFORM usage_lock(v_ids);
+    SELECT COALESCE(jsonb_object_agg(key, value), '{}'::jsonb) INTO v_waiting
+    FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh))
+    WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(value) l WHERE NOT (l ->> 'counter')::bigint = ANY (v_ids));
+    RETURN v_waiting;
+END $$;
+
+-- Lets waiting holds in whose turn came without a settlement: a limit was changed, another waiter gave up.
+CREATE OR REPLACE FUNCTION usage_let_in(p_workspace uuid, p_limit int, p_wake_s int) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_waiting jsonb;
+BEGIN
+    v_waiting := usage_lock_with('[]', p_workspace, p_limit, true);
+    RETURN usage_promote(p_workspace, v_waiting, p_wake_s);
+END $$;
+
+-- Resolves a hold once: gives back what it held, books what was used (never more than held), lets waiting ones in.
+-- Returns null when this attempt does not own the hold, else {lines: [… used_before, used_after], decided: [[id, what]]}.
+CREATE OR REPLACE FUNCTION usage_resolve(p_id uuid, p_attempt int, p_state text, p_reason text, p_actual jsonb, p_wake_s int)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold usage_hold; v_lines jsonb; v_decided jsonb := '[]'; v_waiting jsonb; v_batch constant int := 20;
+BEGIN
+    UPDATE usage_hold SET state = p_state, resolved_at = statement_timestamp(), release_reason = p_reason
+    WHERE id = p_id AND attempt = p_attempt AND state = 'held' RETURNING * INTO v_hold;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    v_waiting := usage_lock_with(v_hold.lines, v_hold.workspace_id, v_batch, false);
+    WITH wanted AS (
+        SELECT l, (l ->> 'counter')::bigint AS id, (l ->> 'held')::bigint AS held,
+               LEAST(COALESCE((p_actual ->> (l ->> 'meter'))::bigint, 0), (l ->> 'held')::bigint) AS used
+        FROM jsonb_array_elements(v_hold.lines) l
+    ), changed AS (
+        UPDATE usage_counter c SET held = c.held - w.held, used = c.used + w.used
+        FROM wanted w WHERE c.id = w.id RETURNING c.id, c.used, c.held
+    )
+    SELECT COALESCE(jsonb_agg(w.l || jsonb_build_object(
+               'used_before', c.used - w.used, 'used_after', c.used, 'held_after', c.held)), '[]'::jsonb)
+    INTO v_lines FROM wanted w JOIN changed c USING (id);
+    IF v_waiting <> '{}'::jsonb THEN
+        v_decided := usage_promote(v_hold.workspace_id, v_waiting, p_wake_s);
+    END IF;
+    RETURN jsonb_build_object('lines', v_lines, 'decided', v_decided);
+END $$;
+
+-- A started run asks for more: raises the hold to p_cap, or as far as the full amounts (not the block lines) allow.
+-- Returns the cap that is covered now; null when this attempt does not own the hold.
+CREATE OR REPLACE FUNCTION usage_extend(p_id uuid, p_attempt int, p_cap bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold usage_hold; v_line jsonb; v_state jsonb; v_cap bigint := p_cap; v_free bigint; v_more bigint; v_rate bigint;
+    v_counter text;
+BEGIN
+    SELECT * INTO v_hold FROM usage_hold WHERE id = p_id AND attempt = p_attempt AND state = 'held' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    v_state := usage_lock(ARRAY(SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(v_hold.lines) l));
+    FOR v_line IN SELECT * FROM jsonb_array_elements(v_hold.lines) LOOP
+        v_rate := (v_line ->> 'rate')::bigint;
+        CONTINUE WHEN v_rate = 0;
+        v_counter := v_line ->> 'counter';
+        v_more := usage_amount((v_line ->> 'raw')::bigint, v_rate, v_cap) - (v_line ->> 'held')::bigint;
+        v_free := COALESCE((v_state -> v_counter ->> 2)::bigint, (v_line ->> 'amount')::bigint)
+                  - (v_state -> v_counter ->> 0)::bigint - (v_state -> v_counter ->> 1)::bigint;
+        IF v_state -> v_counter ->> 2 IS NOT NULL AND v_more > v_free THEN
+            v_free := usage_draw(v_counter::bigint, v_more - v_free, (v_line ->> 'amount')::bigint)
+                      - (v_state -> v_counter ->> 0)::bigint - (v_state -> v_counter ->> 1)::bigint;
+        END IF;
+        IF v_more > v_free THEN
+            v_cap := LEAST(v_cap, (((v_line ->> 'held')::bigint + v_free) * 1000000 - (v_line ->> 'raw')::bigint) / v_rate);
+        END IF;
+    END LOOP;
+    IF v_cap <= v_hold.output_cap THEN
+        RETURN v_hold.output_cap;
+    END IF;
+    UPDATE usage_counter c SET held = c.held + t.more
+    FROM (SELECT (l ->> 'counter')::bigint AS id,
+                 usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, v_cap) - (l ->> 'held')::bigint AS more
+          FROM jsonb_array_elements(v_hold.lines) l) t
+    WHERE c.id = t.id;
+    UPDATE usage_hold SET output_cap = v_cap, lines = COALESCE((
+        SELECT jsonb_agg(l || jsonb_build_object(
+                   'held', usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, v_cap)))
+        FROM jsonb_array_elements(v_hold.lines) l), '[]'::jsonb)
+    WHERE id = p_id;
+    RETURN v_cap;
+END $$;
+
+-- Moves what is used of counters: {counter: difference}. Returns {counter: [used before, granted]}. A platform share that is
+-- corrected beyond what it drew draws the rest, whatever the platform's line says: the past is what it is.
+CREATE OR REPLACE FUNCTION usage_shift(p_shift jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_before jsonb;
+BEGIN
+    v_before := usage_lock(ARRAY(SELECT key::bigint FROM jsonb_each(p_shift)));
+    UPDATE usage_counter c SET used = c.used + s.value::bigint
+    FROM jsonb_each_text(p_shift) s WHERE c.id = s.key::bigint AND c.granted IS NULL;
+    IF EXISTS (SELECT 1 FROM usage_counter WHERE id IN (SELECT key::bigint FROM jsonb_each(p_shift)) AND granted IS NOT NULL) THEN
+        PERFORM pg_advisory_xact_lock(hashtext('usage_draw'));
+        WITH shares AS (
+            SELECT c.*, s.value::bigint AS shift, GREATEST(c.used + s.value::bigint + c.held - c.granted, 0) AS more
+            FROM jsonb_each_text(p_shift) s JOIN usage_counter c ON c.id = s.key::bigint WHERE c.granted IS NOT NULL
+        ), raised AS (
+            UPDATE usage_counter c SET used = c.used + shift, granted = c.granted + more FROM shares WHERE c.id = shares.id
+        ), drawn AS (
+            SELECT meter, "window", window_start, sum(more) AS more FROM shares GROUP BY 1, 2, 3
+        )
+        UPDATE usage_counter p SET held = p.held + drawn.more FROM drawn
+        WHERE p.subject_kind = 'platform' AND p.workspace_id IS NULL AND p.meter = drawn.meter
+          AND p."window" = drawn."window" AND p.window_start = drawn.window_start;
+    END IF;
+    RETURN v_before;
+END $$;

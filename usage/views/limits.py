@@ -1,0 +1,82 @@
+"""Limits that a workspace sets for its people, assistants and keys, beside those of its plan."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import queries as accounts_queries
+from accounts.permissions import Permission, requires
+from accounts.requests import MemberRequest
+from config import ports
+from tenants import links
+from usage import presenters, report
+from usage.limits import queries, services
+from usage.limits.forms import LimitForm
+from usage.limits.services import LimitRefused, LimitSpec
+from usage.models import Limit, SubjectKind
+
+PAGE = "usage/limits.html"
+OWN_SOURCES = (Limit.Source.WORKSPACE, Limit.Source.KEY)
+
+
+@requires(Permission.WORKSPACE_MANAGE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def limit_list(request: MemberRequest) -> HttpResponse:
+    if request.method != "POST":
+        return _page(request, LimitForm(subjects=_subjects(request)))
+    form = LimitForm(request.POST, subjects=_subjects(request))
+    if not form.is_valid():
+        return _page(request, form, status=422)
+    data = form.cleaned_data
+    names = ("meter", "window", "amount", "subject_kind", "subject_id")
+    services.set_own_limit(
+        workspace_id=request.workspace.id,
+        spec=LimitSpec(**{name: data[name] for name in names}),
+        actor=request.member.actor,
+    )
+    messages.success(request, "The limit holds from the next question on.")
+    return redirect(_url(request))
+
+
+@requires(Permission.WORKSPACE_MANAGE)
+@require_POST
+def limit_remove(request: MemberRequest, limit_id: int) -> HttpResponse:
+    limit = queries.access_limit(request.workspace.id, limit_id)
+    # SECURITY: what the plan or support set is not the workspace's to remove.
+    if limit.source not in OWN_SOURCES:
+        raise LimitRefused("This limit was not set by the workspace.", status=403)
+    services.remove_limit(limit=limit, actor=request.member.actor)
+    messages.success(request, "The limit is gone.")
+    return redirect(_url(request))
+
+
+def _subjects(request: MemberRequest) -> list[tuple[str, str, str]]:
+    # SECURITY: the choices are this workspace's own, so no other subject passes.
+    found = {
+        SubjectKind.PERSON: accounts_queries.list_members(request.workspace.id),
+        SubjectKind.ASSISTANT: ports.assistant_names(ids=None),
+        SubjectKind.API_KEY: accounts_queries.names_of_keys(request.workspace.id),
+    }
+    return [(kind.value, str(key), name) for kind, names in found.items() for key, name in names.items()]
+
+
+def _page(request: MemberRequest, form: LimitForm, *, status: int = 200) -> HttpResponse:
+    viewpoint = report.viewpoint_of(request.member, request.workspace)
+    standings = queries.list_standings(viewpoint, now=timezone.now())
+    names = presenters.subject_names(request.workspace.id, standings)
+    shown = presenters.meters(standings, zone=request.workspace.timezone, names=names)
+    rows = [
+        {"view": view, "can_remove": row.set_by in OWN_SOURCES}
+        for row, view in zip(standings, shown, strict=True)
+    ]
+    context: dict[str, Any] = {"form": form, "rows": rows}
+    return render(request, PAGE, context, status=status)
+
+
+def _url(request: MemberRequest) -> str:
+    own = getattr(request, "urlconf", None) == "config.domain_urls"
+    return links.workspace_url(request.workspace, "usage-limits", on_own_domain=own)
