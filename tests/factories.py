@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 from allauth.account.models import EmailAddress
 from django.db import connection, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts import queries as accounts_queries
 from accounts import services as accounts_services
@@ -23,11 +24,15 @@ from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
 from assistants.llm import tokens
 from assistants.models import Assistant, Run
+from assistants.runs import estimate
 from assistants.runs import services as runs_services
 from assistants.runs.job import Outcome
 from tenants.scope import WorkspaceRef, get_ref
+from usage import prices
 from usage.holds import services as holds
-from usage.holds.types import HoldRequest
+from usage.holds.types import Hold, HoldRequest
+from usage.limits import services as limit_services
+from usage.models import Limit
 
 PASSWORD = "correct-horse-battery-staple"
 HOST = "127.0.0.1:8000"
@@ -168,14 +173,28 @@ def answer(run: Run, text: str = "An answer.", **outcome) -> Run:
 
 
 def open_hold(**fields) -> UUID:
-    """A hold without a run."""
+    """A hold of a chat run, without the run. A workspace without limits is given ample ones first."""
+    return hold_of(**fields).id
+
+
+def hold_of(**fields) -> Hold:
     values = {
-        "id": uuid4(), "workspace_id": uuid4(), "person_ref": uuid4(), "kind": "reply", "model": "gpt-4o-mini",
-        "lines": {"messages": 1, "input_tokens": 10, "output_tokens": 100},
+        "id": uuid4(), "workspace_id": uuid4(), "zone": "UTC", "person_ref": uuid4(), "kind": "reply",
+        "model": "gpt-4o-mini", "cap": 200, "min_cap": 1,
     } | fields  # fmt: skip
+    if "meters" not in values:
+        rates = prices.rates(provider="openai", model=values["model"], at=timezone.now())
+        values["meters"] = estimate.chat_meters(kind=values["kind"], input_tokens=1000, rates=rates)
+    if not Limit.objects.filter(workspace_id=values["workspace_id"]).exists():
+        give_limits(values["workspace_id"], ("messages", "month", None))
     with transaction.atomic():
-        holds.open_hold(HoldRequest(**values))
-    return values["id"]
+        return holds.open_hold(HoldRequest(**values))
+
+
+def give_limits(workspace_id: UUID, *limits: tuple[str, str, int | None]) -> None:
+    """What a plan would push: (meter, window, amount) each, with a block line of 100 %."""
+    specs = [limit_services.LimitSpec(*limit, block_percent=100) for limit in limits]
+    limit_services.push_plan(workspace_id=workspace_id, limits=specs)
 
 
 def tokens_of(text: str) -> int:

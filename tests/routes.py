@@ -8,6 +8,7 @@ class Route:
     """`offers`: method → (permission, status when it succeeds). `ids`: URL argument → which object it names.
 
     `shared`: the objects belong to the workspace, not to one person in it. `streams`: it may answer Deferred.
+    `overseen_by`: who has this permission sees colleagues' objects here too. `{…}` in `data` names an own object.
     """
 
     offers: dict[str, tuple[str, int]]
@@ -15,6 +16,8 @@ class Route:
     data: dict[str, object] = field(default_factory=dict)
     shared: bool = False
     streams: bool = False
+    overseen_by: str = ""
+    query: dict[str, str] = field(default_factory=dict)
 
 
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}
@@ -25,6 +28,11 @@ ASSISTANT = {
     "max_output_tokens": "100",
 }  # fmt: skip
 KEY = {"name": "Swept", "scopes": ["view"]}
+LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
+STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
+RECEIPT = {"receipt_id": "receipt"}
+SEES, MANAGES = {"GET": ("view", 200)}, {"GET": ("workspace:manage", 200)}
+LEADS_BACK = {"POST": ("workspace:manage", 302)}
 
 # Pages under /w/<slug>/. Their permission comes first, then whether the object is the caller's to see.
 WORKSPACE = {
@@ -49,6 +57,25 @@ WORKSPACE = {
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
     "key-revoke": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}),
+    "conversation-cost": Route(SEES, ids=CONVERSATION),
+    "usage": Route(SEES),
+    "usage-meters": Route(SEES),
+    "usage-export": Route(SEES),
+    "usage-limits": Route(MANAGES | LEADS_BACK, data=LIMIT, overseen_by="workspace:manage"),
+    "usage-limit-remove": Route(LEADS_BACK, ids={"limit_id": "limit"}, shared=True),
+    "usage-stops": Route(SEES | LEADS_BACK, data=STOP),
+    "usage-stop-lift": Route(LEADS_BACK, ids={"stop_id": "stop"}, shared=True),
+    "usage-notice-dismiss": Route(LEADS_BACK, ids={"notice_id": "notice"}, shared=True),
+    "statements": Route(MANAGES),
+    "statement": Route(MANAGES, ids={"month": "month"}, shared=True),
+    "receipts": Route(SEES),
+    "receipt": Route(SEES, ids=RECEIPT, overseen_by="workspace:manage"),
+    "receipt-document": Route(SEES, ids=RECEIPT, overseen_by="workspace:manage"),
+    "receipts-verdicts": Route(SEES),
+    "receipts-checkpoint": Route(SEES),
+    "receipts-mail": Route(LEADS_BACK),
+    "receipts-log": Route(MANAGES),
+    "receipts-verifier": Route(SEES),
 }  # fmt: skip
 
 # /api/v1/, with an API key or with a session that names a workspace.
@@ -61,6 +88,18 @@ API = {
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
     "run-events": Route({"GET": ("view", 200)}, ids={"run_id": "live_run"}, streams=True),
     "run-stop": Route({"POST": ("chat", 204)}, ids={"run_id": "live_run"}),
+    "usage-current": Route(SEES),
+    "usage-history": Route(SEES),
+    "usage-limits": Route(SEES),
+    "user-usage": Route(SEES),
+    "statement-list": Route(MANAGES),
+    "statement-detail": Route(MANAGES, ids={"month": "month"}, shared=True),
+    "receipt-list": Route(SEES),
+    "receipt-detail": Route(SEES, ids=RECEIPT, overseen_by="workspace:manage"),
+    "log-checkpoint": Route(SEES),
+    "log-consistency": Route(SEES, query={"from": "{log_size}"}),
+    "log-export": Route(MANAGES),
+    "tecp-verify": Route(SEES),
 }
 
 # /v1/, with an API key only.

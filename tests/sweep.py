@@ -1,7 +1,10 @@
 """The sweep's machinery: a world of two workspaces, one request, and what must be true of its answer."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
@@ -13,14 +16,23 @@ from django.urls import reverse
 from accounts.models import ApiKey
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
 from config import streaming
+from tenants import audit
 from tenants.scope import WorkspaceRef, enter
 from tests import factories
 from tests.factories import Person, Role
 from tests.routes import Route
+from usage import stops
+from usage.limits import services as limits
+from usage.models import Limit, QuotaNotice, Stop
+from usage.receipts import services as receipts
+from usage.receipts.models import LogKind
+from usage.statements import services as statements
 
 ROLES = ("viewer", "member", "admin", "owner")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 CANARY = "CANARY-7f3a"
+# What a colleague wrote; only who oversees the workspace may read it, and only on pages marked so.
+COLLEAGUE = f"{CANARY} of a colleague"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,15 @@ class Things:
     live_run: UUID
     assistant: UUID
     key: UUID
+    receipt: UUID
+    limit: int = 0
+    stop: int = 0
+    notice: int = 0
+    month: str = ""
+    log_size: int = 0
+
+
+NOBODYS: dict[str, Any] = {"limit": 10**9, "stop": 10**9, "notice": 10**9, "month": "1999-01"}
 
 
 @dataclass(frozen=True)
@@ -52,15 +73,17 @@ def make_things(
     with enter(workspace):
         assistant = factories.make_assistant(member, f"Helper {shared}", instructions=shared)
         turn = factories.ask(member, f"Question {mark}", assistant=assistant)
-        factories.answer(turn.run, f"Answer {mark}", state="failed", error_code="provider_cut")
+        ended = factories.answer(turn.run, f"Answer {mark}", state="failed", error_code="provider_cut")
         live = factories.ask(member, f"Another {mark}", assistant=assistant)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"
     key.save(update_fields=["name"])
+    assert ended.receipt_id is not None
     return Things(
-        turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id
-    )
+        turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
+        ended.receipt_id,
+    )  # fmt: skip
 
 
 def make_world() -> World:
@@ -77,9 +100,42 @@ def make_world() -> World:
         home=home,
         people=people,
         own={role: make_things(home, people[role].member, f"of the {role}") for role in ROLES},
-        colleague=make_things(home, colleague, CANARY),
+        colleague=make_things(home, colleague, COLLEAGUE),
         foreign=make_things(away, people["stranger"].member, CANARY, workspace_is_foreign=True),
     )
+
+
+def furnish(world: World) -> World:
+    """The same with what belongs to a workspace as a whole. It lasts as long as the test: others count these rows."""
+    home = furnish_workspace(world.home, "of all", date(2020, 3, 1))
+    away = world.people["stranger"].workspace
+    assert away is not None
+    return replace(
+        world,
+        own={role: replace(things, **home) for role, things in world.own.items()},
+        colleague=replace(world.colleague, **home),
+        foreign=replace(world.foreign, **furnish_workspace(away, CANARY, date(2020, 4, 1))),
+    )
+
+
+def furnish_workspace(workspace: WorkspaceRef, mark: str, month: date) -> dict[str, Any]:
+    spec = limits.LimitSpec("images", "day", 5)
+    limit = limits.set_limit(
+        workspace_id=workspace.id, spec=spec, source=Limit.Source.WORKSPACE, actor=audit.SYSTEM
+    )
+    notice = QuotaNotice.objects.create(
+        workspace_id=workspace.id, limit=limit, window_start=month, line="warn", used=4, amount=5
+    )
+    stop = stops.set_stop(
+        scope=Stop.Scope.ASSISTANT, target=str(uuid4()), reason=f"Stopped {mark}", actor=audit.SYSTEM,
+        authority=Stop.Authority.WORKSPACE, workspace_id=workspace.id,
+    )  # fmt: skip
+    statements.write(workspace_id=workspace.id, zone="UTC", month=month)
+    checkpoint = receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)
+    return {
+        "limit": limit.pk, "notice": notice.pk, "stop": stop.pk, "month": f"{month:%Y-%m}",
+        "log_size": checkpoint.size,
+    }  # fmt: skip
 
 
 # one request, and what must be true of any answer
@@ -108,28 +164,46 @@ def is_write(statement: str) -> bool:
     )
 
 
-def assert_answer(what: str, found: tuple[HttpResponse, list[str]], expected: int) -> None:
+def assert_answer(
+    what: str, found: tuple[HttpResponse, list[str]], expected: int, *, oversees: bool = False
+) -> None:
     response, writes = found
     assert response.status_code == expected, f"{what}: {response.status_code}, expected {expected}"
-    everything = response.content.decode() + str(response.headers)
+    # A file's content is streamed.
+    content = response.getvalue() if response.streaming else response.content
+    everything = content.decode() + str(response.headers)
+    if oversees:
+        everything = everything.replace(COLLEAGUE, "")
     assert CANARY not in everything, f"{what}: shows somebody else's text"
     if expected >= 400 or (expected == 302 and "/accounts/login/" in response.get("Location", "")):
         assert writes == [], f"{what}: was refused and yet wrote"
 
 
-def ids_of(route: Route, things: Things) -> dict[str, UUID]:
+def ids_of(route: Route, things: Things) -> dict[str, Any]:
     return {name: getattr(things, which) for name, which in route.ids.items()}
 
 
-def foreign_ids(world: World, route: Route, own: Things) -> dict[str, dict[str, UUID]]:
+def filled(values: dict[str, Any], things: Things) -> dict[str, Any]:
+    """`{assistant}` in a text becomes the id of the caller's."""
+    return {
+        name: value.format(**asdict(things)) if isinstance(value, str) else value
+        for name, value in values.items()
+    }
+
+
+def oversees(route: Route, role: str) -> bool:
+    return bool(route.overseen_by) and Permission(route.overseen_by) in ROLE_PERMISSIONS[role]
+
+
+def foreign_ids(world: World, route: Route, own: Things, *, role: str) -> dict[str, dict[str, Any]]:
     """Everything that is not the caller's to see, by what it is."""
     if not route.ids:
         return {}
     found = {
         "of another workspace": ids_of(route, world.foreign),
-        "of nobody": {name: uuid4() for name in route.ids},
+        "of nobody": {name: NOBODYS.get(which) or uuid4() for name, which in route.ids.items()},
     }
-    if not route.shared:
+    if not route.shared and not oversees(route, role):
         found["of a colleague"] = ids_of(route, world.colleague)
     if len(route.ids) > 1:
         mine, theirs = ids_of(route, own), ids_of(route, world.colleague)
@@ -142,7 +216,9 @@ def foreign_ids(world: World, route: Route, own: Things) -> dict[str, dict[str, 
 
 
 def sweep_page(world: World, name: str, route: Route) -> None:
-    def url(ids: dict[str, UUID]) -> str:
+    world = furnish(world)
+
+    def url(ids: dict[str, Any]) -> str:
         kwargs = {"workspace": world.home.slug, **ids}
         return reverse(f"workspace:{name}", urlconf="config.urls", kwargs=kwargs)
 
@@ -161,8 +237,11 @@ def sweep_page(world: World, name: str, route: Route) -> None:
 
 
 def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None:
-    def url(ids: dict[str, UUID]) -> str:
-        return reverse(f"{space}:{name}", urlconf="config.urls", kwargs=ids)
+    world = furnish(world)
+    query = urlencode(filled(route.query, world.own["owner"]))
+
+    def url(ids: dict[str, Any]) -> str:
+        return reverse(f"{space}:{name}", urlconf="config.urls", kwargs=ids) + (f"?{query}" if query else "")
 
     owned = ids_of(route, world.own["owner"])
     stranger = factories.with_key(factories.make_key(world.people["stranger"].member))
@@ -188,21 +267,22 @@ def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None
 def _sweep_as(world, client, method, route, role, url, *, name, as_json) -> None:
     """Somebody of the workspace: allowed or not, with their own objects and with everybody else's."""
     own = world.own[role]
+    data, sees_all = filled(route.data, own), oversees(route, role)
     if method not in route.offers:
-        found = send(client, method, url(ids_of(route, own)), route.data, as_json=as_json)
+        found = send(client, method, url(ids_of(route, own)), data, as_json=as_json)
         # A page's permission is asked before its methods.
         assert found[0].status_code in ((405,) if as_json else (403, 405)), f"{name}: {found[0].status_code}"
         assert found[1] == [], f"{name}: wrote"
         return
     permission, success = route.offers[method]
     is_allowed = Permission(permission) in ROLE_PERMISSIONS[role]
-    found = send(client, method, url(ids_of(route, own)), route.data, as_json=as_json)
+    found = send(client, method, url(ids_of(route, own)), data, as_json=as_json)
     if not route.shared or is_allowed:
-        assert_answer(name, found, success if is_allowed else 403)
+        assert_answer(name, found, success if is_allowed else 403, oversees=sees_all)
     is_deferred = isinstance(found[0], streaming.Deferred)
     assert is_deferred == (route.streams and is_allowed), f"{name}: Deferred or not"
-    for whose, ids in foreign_ids(world, route, own).items():
-        found = send(client, method, url(ids), route.data, as_json=as_json)
+    for whose, ids in foreign_ids(world, route, own, role=role).items():
+        found = send(client, method, url(ids), data, as_json=as_json)
         assert_answer(f"{name} {whose}", found, 404 if is_allowed else found[0].status_code)
         if not is_allowed:
             assert found[0].status_code in (403, 404), f"{name} {whose}: {found[0].status_code}"

@@ -29,6 +29,7 @@ def test_created_key_is_shown_once_and_works(client, owner):
     body = response.json()
     assert set(body) == {
         "id", "name", "prefix", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at", "key",
+        "limits",
     }  # fmt: skip
     assert (body["name"], body["scopes"], body["expires_at"]) == ("CI", ["chat", "view"], None)
     assert body["key"][4:12] == body["prefix"]

@@ -11,9 +11,11 @@ P = Permission
 EXPECTED = {
     "viewer": {P.VIEW},
     "member": {P.VIEW, P.CHAT, P.ASSISTANTS_MANAGE, P.KEYS_MANAGE},
-    "admin": {P.VIEW, P.CHAT, P.ASSISTANTS_MANAGE, P.KEYS_MANAGE, P.MEMBERS_MANAGE, P.WORKSPACE_MANAGE},
+    "admin": {
+        P.VIEW, P.CHAT, P.ASSISTANTS_MANAGE, P.KEYS_MANAGE, P.USAGE_VIEW, P.MEMBERS_MANAGE, P.WORKSPACE_MANAGE,
+    },
     "owner": set(P),
-}
+}  # fmt: skip
 
 
 def test_table_is_what_was_agreed():

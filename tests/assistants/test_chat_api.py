@@ -135,6 +135,10 @@ def test_schema_names_every_route_and_is_valid(db):
         for path in (
             "/keys", "/keys/{key_id}", "/assistants", "/conversations", "/conversations/{conversation_id}/messages",
             "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
+            "/usage/statements", "/usage/statements/{month}",
+            "/receipts", "/receipts/{receipt_id}", "/tecp/verify",
+            "/receipts/log/checkpoint", "/receipts/log/consistency", "/receipts/log/export",
         )
     }  # fmt: skip
 

@@ -5,11 +5,12 @@ from uuid import uuid4
 
 import pytest
 
-from assistants.chat import presenters, services
+from assistants.chat import services
 from assistants.models import Conversation, Message, Run
 from assistants.runs import words
 from tenants.scope import workspace_scope
 from tests import factories
+from usage import money
 
 HTMX = {"HX-Request": "true"}
 
@@ -73,7 +74,7 @@ def test_finished_answer_is_rendered_and_shows_its_cost(browser, begun, acme):
     text = page(browser, begun)
     assert "<strong>reservation</strong>" in text
     assert "aria-busy" not in text
-    assert presenters.cost(run.cost_micro) in text
+    assert money.as_text(run.cost_micro) in text
 
 
 def test_hostile_question_and_answer_stay_text(browser, acme):
@@ -242,7 +243,7 @@ def test_finished_run_is_told_from_its_row_at_once(browser, begun, acme):
 def test_dashboard_counts_what_was_used_and_says_what_to_do_first(browser, begun, acme):
     run = answer(acme, begun)
     text = browser.get("/w/acme/").content.decode()
-    assert presenters.cost(run.cost_micro)[:3] in text
+    assert money.as_text(run.cost_micro)[:3] in text
     assert "What is a hold?" in text
 
 
@@ -254,7 +255,7 @@ def test_dashboard_counts_what_was_used_and_says_what_to_do_first(browser, begun
     ],
 )  # fmt: skip
 def test_cost_has_as_many_digits_as_it_needs(micro, shown):
-    assert presenters.cost(micro) == shown
+    assert money.as_text(micro) == shown
 
 
 def test_page_of_a_workspace_without_assistants_says_what_to_do(browser, acme):

@@ -115,6 +115,19 @@ def test_prompt_is_counted_by_the_published_rule():
     assert tokens.count_prompt(image) == 3 + 3 + 1 + 1105
 
 
+def test_tools_and_formats_are_counted_with_the_prompt():
+    messages, tools, schema = (
+        [{"role": "user", "content": "hello"}],
+        [{"type": "function"}],
+        {"type": "json_object"},
+    )
+    size = 3 + (3 + 1 + 1)
+    assert tokens.count_prompt(messages, tools, None) == size + tokens.count('[{"type": "function"}]')
+    assert tokens.count_prompt(messages, None, schema) == size + tokens.count('{"type": "json_object"}')
+    called = [{"role": "assistant", "content": None, "tool_calls": tools}]
+    assert tokens.count_prompt(called) == 3 + 3 + 1 + tokens.count('[{"type": "function"}]')
+
+
 def test_factory_assistant_is_used_with_its_instructions(in_acme, owner):
     assistant = factories.make_assistant(owner.member, instructions="Speak German.")
     turn = ask(owner.member, "Q", assistant=assistant)

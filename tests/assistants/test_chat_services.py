@@ -8,6 +8,7 @@ from django.db import transaction
 from assistants.builder import queries as builder_queries
 from assistants.chat import queries, services
 from assistants.models import Conversation, Message, Run
+from assistants.runs.estimate import FIRST_STEP_TOKENS
 from config import errors
 from tenants.audit import SYSTEM
 from tenants.models import AuditEntry
@@ -15,7 +16,7 @@ from tenants.scope import enter
 from tests import factories
 from tests.factories import answer, ask, at_once
 from usage import stops
-from usage.holds.types import RunsStopped
+from usage.holds.types import Amount, RunsStopped
 from usage.models import Hold, Stop
 
 
@@ -66,7 +67,12 @@ def test_conversation_begins_with_a_question_an_empty_answer_a_queued_run_and_it
     assert (turn.run.state, turn.run.message_id, turn.run.owner_id) == ("queued", turn.answer.id, me.user_id)
     hold = Hold.objects.get(id=turn.run.id)
     assert (hold.state, hold.workspace_id, hold.person_ref) == ("held", me.workspace_id, me.person_ref)
-    assert hold.lines == {"messages": 1, "input_tokens": turn.run.input_tokens, "output_tokens": 2048}
+    held = {meter: Amount(*amount).at(hold.output_cap) for meter, amount in hold.request["meters"].items()}
+    assert (held["messages"], held["input_tokens"]) == (1, turn.run.input_tokens)
+    assert (held["output_tokens"], hold.request["wanted"]) == (FIRST_STEP_TOKENS, 2048)
+    assert {line["meter"]: line["held"] for line in hold.lines} == {
+        meter: held[meter] for meter in ("messages", "tokens", "cost_micro")
+    }
     assert leaf(turn) == turn.answer.id
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from assistants.models import Run
 from assistants.openai import requests
+from assistants.runs.estimate import FIRST_STEP_TOKENS
 from tests import factories
 from usage.models import Hold
 
@@ -206,7 +207,9 @@ def read(client, body) -> Run:
     ],
 )
 def test_output_is_capped_by_what_was_asked_and_by_the_platform(client, fields, tokens):
-    assert Hold.objects.get(id=read(client, GOOD | fields)).lines["output_tokens"] == tokens
+    hold = Hold.objects.get(id=read(client, GOOD | fields))
+    assert hold.request["wanted"] == tokens
+    assert hold.output_cap == min(tokens, FIRST_STEP_TOKENS)
 
 
 def test_assistant_caps_the_output_and_gives_its_instructions_and_model(client, acme, owner):
@@ -222,7 +225,8 @@ def test_assistant_caps_the_output_and_gives_its_instructions_and_model(client, 
             temperature="0.20",
         )
     hold = Hold.objects.get(id=read(client, {**GOOD, "model": "assistant:terse", "max_tokens": 1000}))
-    assert (hold.model, hold.lines["output_tokens"], hold.assistant_id) == ("gpt-4o", 64, assistant.id)
+    assert (hold.model, hold.assistant_id) == ("gpt-4o", assistant.id)
+    assert (hold.output_cap, hold.request["wanted"]) == (64, 64)
     with workspace_scope(acme.id):
         run = Run.objects.get(id=hold.id)
     assert run.request["messages"] == [{"role": "system", "content": "Be terse."}, *HELLO]

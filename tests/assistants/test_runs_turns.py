@@ -8,10 +8,14 @@ import pytest
 from django.utils import timezone
 
 from assistants.llm import client as llm_client
+from assistants.models import Run
 from assistants.runs import engine as engine_module
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.books import WORDS, assert_charged, assert_ended, assert_not_charged
+from usage import prices
+from usage.holds.types import QuotaExceeded
+from usage.models import Hold, Price
 
 
 def test_answer_is_saved_told_and_charged_at_the_providers_own_count(stage):
@@ -95,9 +99,25 @@ def test_terminal_error_is_not_tried_again_and_not_charged(stage, fault, code):
     assert len(played.requests) == 1
 
 
-def test_unknown_model_is_not_charged(stage):
+def test_unpriced_model_is_refused_before_anything_is_asked(stage):
     with enter(stage.workspace):
         assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model="no-such-model")
+        before = (Run.objects.count(), Hold.objects.count())
+        with pytest.raises(QuotaExceeded) as refused:
+            stage.ask("Count", assistant=assistant)
+        assert refused.value.code == "model_unpriced"
+        assert (Run.objects.count(), Hold.objects.count()) == before
+
+
+def test_unknown_model_is_not_charged(stage):
+    model = f"no-such-{uuid4().hex[:8]}"
+    Price.objects.create(
+        provider="openai", model=model, meter="output_tokens", micro_per_million=1, source="test",
+        effective_at=timezone.now() - timedelta(days=1),
+    )  # fmt: skip
+    prices.forget()
+    with enter(stage.workspace):
+        assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model=model)
     played = stage.play("Count", assistant=assistant)
     assert_ended(played, "failed", "provider_model_missing")
     assert_not_charged(played, "provider_model_missing")

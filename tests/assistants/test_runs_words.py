@@ -10,14 +10,14 @@ from assistants.runs import words
 ROOT = Path(__file__).resolve().parents[2]
 
 
-NO_CODES = {"provider_notice", "provider_is_simulated"}
+NO_CODES = {"provider_notice", "provider_is_simulated", "quota_notice_once"}
 
 
 def codes_in_the_source() -> set[str]:
     """Codes that the product gives to a failed run, found where they are written."""
     found = {row.code for row in llm_errors.BY_STATUS.values()} | {llm_errors.UNKNOWN}
-    for path in (ROOT / "assistants").rglob("*.py"):
-        if "simulator" in path.parts:
+    for path in [*(ROOT / "assistants").rglob("*.py"), *(ROOT / "usage").rglob("*.py")]:
+        if "simulator" in path.parts or path == Path(words.__file__):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ProviderFailure":
@@ -25,7 +25,7 @@ def codes_in_the_source() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= set(
                     re.findall(
-                        r"^(?:provider_\w+|worker_lost|deadline|emergency_stop|access_ended|internal)$",
+                        r"^(?:provider_\w+|quota_\w+|worker_lost|deadline|emergency_stop|access_ended|internal)$",
                         node.value,
                     )
                 )
@@ -52,4 +52,4 @@ def test_words_are_sentences_and_name_no_code():
         assert found.message.endswith(".")
         assert not found.title.endswith(".")
         assert code not in found.title + found.message
-        assert found.action in (words.RETRY, words.WAIT, words.SETTINGS, None)
+        assert found.action in (words.RETRY, words.WAIT, words.SETTINGS, words.USAGE, None)

@@ -56,7 +56,6 @@ def test_data_cannot_replace_what_the_problem_says():
         (403, "x", "permission_error"),
         (404, "x", "not_found_error"),
         (429, "x", "rate_limit_error"),
-        (429, "quota_exceeded", "insufficient_quota"),
         (503, "x", "server_error"),
     ],
 )
@@ -66,6 +65,21 @@ def test_openai_type_follows_the_status(status, code, kind):
         "error": {"message": "Words.", "type": kind, "param": "n", "code": code}
     }
     assert response["x-should-retry"] == ("true" if status == 503 else "false")
+
+
+@pytest.mark.parametrize("code", ["quota_exceeded", "model_unpriced"])
+def test_openai_is_told_of_a_used_up_quota_in_its_own_words(code):
+    response = rendered("/v1/x", errors.DomainError("Words.", code=code, status=402, data={"param": "n"}))
+    assert response.status_code == 429
+    assert json.loads(response.content) == {
+        "error": {
+            "message": "Words.",
+            "type": "insufficient_quota",
+            "param": "n",
+            "code": "insufficient_quota",
+        }
+    }
+    assert response["x-should-retry"] == "false"
 
 
 @pytest.mark.parametrize("path", ["/v1/x", "/api/x"])

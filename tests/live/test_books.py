@@ -10,9 +10,11 @@ from tests.live.books import Entry, Findings, examine
 
 SETTLE_AGAIN = """
 INSERT INTO public.usage_ledgerentry (hold_id, workspace_id, person_ref, account, kind, run_kind, provider, model,
-       messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_micro, is_estimated, created_at)
+       messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_micro, is_estimated, created_at,
+       lines, variant, rated_at, images, audio_in_ms, audio_out_ms, websites, generations)
 SELECT hold_id, workspace_id, person_ref, account, kind, run_kind, provider, model,
-       messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_micro, is_estimated, now()
+       messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, cost_micro, is_estimated, now(),
+       lines, variant, rated_at, images, audio_in_ms, audio_out_ms, websites, generations
 FROM public.usage_ledgerentry WHERE hold_id = %s
 """
 """What a worker would do that claims without a lease and settles without its attempt."""

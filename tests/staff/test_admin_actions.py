@@ -9,6 +9,7 @@ from accounts.models import ApiKey, User
 from tenants.models import Domain, Workspace
 from tests import factories
 from tests.staff.pages import act, latest_entry, page, reference_of, said
+from usage import prices
 from usage.models import Price, Stop
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +176,17 @@ def test_a_price_is_added_with_its_source(cast, staff):
     assert (latest_entry().action, latest_entry().target_id) == ("price.added", str(price.pk))
     assert staff.browser().post(page("usage.price", "add"), fields).status_code == 200
     assert Price.objects.filter(provider="ollama").count() == 1
+
+
+def test_a_price_of_the_same_date_corrects_the_one_before(cast, staff):
+    now = timezone.now()
+    for amount in ("5", "0", "5"):
+        fields = {
+            "provider": "ollama", "model": "llama3", "meter": "input_tokens", "micro_per_million": amount,
+            "effective_at_0": now.date().isoformat(), "effective_at_1": "00:00:00", "source": "Our own machine",
+        }  # fmt: skip
+        assert staff.browser().post(page("usage.price", "add"), fields).status_code == 302
+        assert prices.rates(provider="ollama", model="llama3", at=now).by_meter == {
+            "input_tokens": int(amount)
+        }
+    assert Price.objects.filter(provider="ollama").count() == 3

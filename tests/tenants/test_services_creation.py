@@ -72,7 +72,7 @@ def test_new_workspace_starts_with_one_assistant(db):
 
 def test_creation_is_audited(db):
     workspace = create("brand-new")
-    entry = AuditEntry.objects.get(workspace_id=workspace.id)
+    entry = AuditEntry.objects.get(workspace_id=workspace.id, action__startswith="workspace.")
     assert (entry.action, entry.actor_kind, entry.target_id) == (
         "workspace.created",
         "system",

@@ -49,7 +49,7 @@ def test_opening_again_under_the_same_id_changes_nothing(hold):
     first = Hold.objects.filter(id=hold).values().get()
     services.claim(hold)
     claimed = Hold.objects.filter(id=hold).values().get()
-    open_hold(id=hold, model="gpt-4o", lines={"output_tokens": 9})
+    open_hold(id=hold, model="gpt-4o", cap=9)
     assert Hold.objects.filter(id=hold).values().get() == claimed
     assert claimed["model"] == first["model"]
 
@@ -57,7 +57,7 @@ def test_opening_again_under_the_same_id_changes_nothing(hold):
 def test_opening_needs_the_transaction_of_the_run(committed):
     hold_id = uuid4()
     request = HoldRequest(
-        id=hold_id, workspace_id=uuid4(), person_ref=uuid4(), kind="reply", model="gpt-4o-mini", lines={}
+        id=hold_id, workspace_id=uuid4(), zone="UTC", person_ref=uuid4(), kind="reply", model="m", meters={}
     )
     with pytest.raises(RuntimeError, match="transaction"):
         services.open_hold(request)
@@ -66,7 +66,8 @@ def test_opening_needs_the_transaction_of_the_run(committed):
 
 def test_claim_gives_the_first_attempt_and_what_the_run_may_write(hold):
     claim = services.claim(hold)
-    assert (claim.attempt, claim.model, claim.output_tokens, claim.stop_reason) == (1, "gpt-4o-mini", 100, "")
+    assert (claim.attempt, claim.model, claim.stop_reason) == (1, "gpt-4o-mini", "")
+    assert (claim.covered, claim.wanted) == (200, 200)
     lease = row(hold).lease_expires_at - timezone.now()
     assert timedelta(seconds=13) < lease <= timedelta(seconds=15)
 
@@ -243,7 +244,7 @@ def test_due_holds_are_those_past_their_lease_oldest_first(db):
     mine = {fresh, first, second, ended}
     due = [hold for hold in queries.list_due(limit=10_000) if hold.hold_id in mine]
     assert [hold.hold_id for hold in due] == [first, second]
-    assert [(hold.attempt, hold.is_claimed) for hold in due] == [(0, False), (0, False)]
+    assert [(hold.attempt, hold.state) for hold in due] == [(0, "held"), (0, "held")]
 
 
 def test_ended_holds_are_told_apart_from_running_ones(hold):

@@ -1,6 +1,5 @@
 """What tokens cost: whole micro-units, rounded up once, at the price of the day the work began."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +14,14 @@ from usage.holds import services
 from usage.holds.types import Actual
 from usage.models import Hold, LedgerEntry, Price
 
+
+@pytest.fixture(autouse=True)
+def fresh_prices():
+    prices.forget()
+    yield
+    prices.forget()
+
+
 DAY = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -28,7 +35,7 @@ def cost(
         output_tokens=output,
         cached_tokens=cached,
     )
-    return prices.cost_micro(actual, at=at)
+    return prices.rates(provider="openai", model=model, at=at).cost(actual)
 
 
 @pytest.mark.parametrize(
@@ -67,15 +74,48 @@ def test_cost_is_the_smallest_whole_number_not_below_the_exact_amount(db, fresh,
     assert (charged - 1) * 1_000_000 < exact <= charged * 1_000_000
 
 
-def test_unknown_model_costs_nothing_and_is_logged(db, caplog):
-    with caplog.at_level(logging.WARNING, logger="usage.prices"):
-        assert cost("never-heard-of", fresh=10, output=10) == 0
-    assert [record.message for record in caplog.records] == ["a model without a price was used"]
+def test_model_without_a_price_has_no_rates(db):
+    assert not prices.rates(provider="openai", model="never-heard-of", at=DAY)
 
 
 def test_same_model_of_another_provider_has_its_own_price(db):
-    actual = Actual(provider="elsewhere", model="gpt-4o-mini", input_tokens=1_000_000, output_tokens=0)
-    assert prices.cost_micro(actual, at=DAY) == 0
+    assert not prices.rates(provider="elsewhere", model="gpt-4o-mini", at=DAY)
+
+
+def test_row_of_a_variant_wins_over_the_general_one_and_reasoning_has_its_own_rate(db):
+    for variant, micro in (("", 40_000), ("1024x1024/high", 160_000)):
+        Price.objects.create(
+            provider="p", model="m", variant=variant, meter="images", micro_per_million=micro * 10**6,
+            effective_at=DAY, source="test",
+        )  # fmt: skip
+    Price.objects.create(
+        provider="p",
+        model="m",
+        meter="reasoning_tokens",
+        micro_per_million=9,
+        effective_at=DAY,
+        source="test",
+    )
+    asked = {"provider": "p", "model": "m", "at": DAY}
+    assert prices.rates(**asked).cost(Actual("p", "m", images=2)) == 80_000
+    assert prices.rates(**asked, variant="1024x1024/high").cost(Actual("p", "m", images=2)) == 320_000
+    assert prices.rates(**asked, variant="512x512").cost(Actual("p", "m", images=2)) == 80_000
+
+
+@given(
+    fresh=st.integers(0, 10**6), cached=st.integers(0, 10**6), output=st.integers(0, 10**6),
+    reasoning=st.integers(0, 10**6), cap=st.integers(0, 10**6),
+    rates=st.fixed_dictionaries({meter: st.integers(0, 10**8) for meter in (
+        "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens")}),
+)  # fmt: skip
+def test_nothing_within_the_cap_costs_more_than_the_ceiling(fresh, cached, output, reasoning, cap, rates):
+    book = prices.Rates(rates)
+    written = min(output + reasoning, cap)
+    actual = Actual(
+        "p", "m", input_tokens=fresh + cached, cached_tokens=cached, output_tokens=written,
+        reasoning_tokens=min(reasoning, written),
+    )  # fmt: skip
+    assert book.cost(actual) <= book.ceiling(input_tokens=fresh + cached).at(cap)
 
 
 def new_price(meter: str, micro: int, effective_at: datetime) -> None:
@@ -83,6 +123,7 @@ def new_price(meter: str, micro: int, effective_at: datetime) -> None:
         provider="openai", model="gpt-4o-mini", meter=meter, micro_per_million=micro, effective_at=effective_at,
         source="test",
     )  # fmt: skip
+    prices.forget()
 
 
 def test_new_price_counts_from_its_moment_on(db):
@@ -98,7 +139,7 @@ def test_before_the_first_price_nothing_is_charged(db):
 
 
 def test_run_is_charged_at_the_price_of_the_moment_it_was_held(db):
-    hold_id = open_hold()
+    hold_id = open_hold(cap=1000)
     begun = DAY - timedelta(seconds=30)
     Hold.objects.filter(id=hold_id).update(created_at=begun)
     new_price("output_tokens", 9_000_000, DAY)
@@ -109,10 +150,15 @@ def test_run_is_charged_at_the_price_of_the_moment_it_was_held(db):
     assert LedgerEntry.objects.get(hold_id=hold_id).cost_micro == 600
 
 
-def test_asking_for_rates_is_one_query(db, assert_queries):
+def test_asking_for_rates_is_one_query_and_then_none_for_a_while(db, assert_queries):
     with assert_queries(1):
-        rates = prices.list_rates(provider="openai", model="gpt-4o", at=DAY)
-    assert rates == {"input_tokens": 2_500_000, "cached_tokens": 1_250_000, "output_tokens": 10_000_000}
+        for _ in range(3):
+            rates = prices.rates(provider="openai", model="gpt-4o", at=DAY)
+    assert rates.by_meter == {
+        "input_tokens": 2_500_000,
+        "cached_tokens": 1_250_000,
+        "output_tokens": 10_000_000,
+    }
 
 
 def test_loading_published_prices_again_adds_and_changes_nothing(db):
@@ -126,7 +172,7 @@ def test_loading_adds_only_new_rows(db, tmp_path):
     path.write_text("prices: [{provider: p, model: m, effective: 2026-01-01, input_tokens: 1, source: s}]")
     assert prices.load_published(path) == 1
     assert prices.load_published(path) == 0
-    assert prices.list_rates(provider="p", model="m", at=DAY) == {"input_tokens": 1}
+    assert prices.rates(provider="p", model="m", at=DAY).by_meter == {"input_tokens": 1}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,9 @@ def test_setting_and_lifting_say_who(db):
     assert made.created_by_ref == ref
 
 
-def test_workers_are_woken_after_the_commit_only(db, django_capture_on_commit_callbacks):
+def test_workers_are_woken_after_the_commit_only(db, monkeypatch, django_capture_on_commit_callbacks):
+    # a channel is the whole server's, whatever database number its clients chose
+    monkeypatch.setattr(stops, "CHANNEL", f"stops-{uuid4()}")
     subscription = redis_clients.client().pubsub(ignore_subscribe_messages=True)
     subscription.subscribe(stops.CHANNEL)
     subscription.get_message(timeout=2)

@@ -30,6 +30,7 @@ def test_broken_hold_does_not_keep_the_others_from_being_swept(due, monkeypatch,
         return "kept"
 
     monkeypatch.setattr(ports.close_expired_hold, "_answer", close)
+    monkeypatch.setattr(ports.hold_decided, "_answer", lambda **_: None)
     tasks.sweep_leases()
     assert asked == due
     assert [record.message for record in caplog.records].count("a due hold could not be swept") == 1
