@@ -7,10 +7,12 @@ NAMES = {
     "chat": "bench.chat",
     "viewers": "bench.viewers",
     "faults": "bench.faults",
+    "usage": "bench.usage",
     "aborts": "bench.aborts",
     "pages": "bench.pages",
     "workspaces": "bench.workspaces",
     "openai": "bench.calls",
+    "dashboard": "bench.dashboard",
 }
 
 

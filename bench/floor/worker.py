@@ -48,7 +48,8 @@ def answer(*, caller: str, call: str, body: dict[str, Any]) -> None:
         max_output_tokens=body.get("max_completion_tokens", 2048),
         request_id=f"{call}-1",
     )
-    outcome, stream = engine().run(Job(UUID(caller), UUID(call), 1, request, time.monotonic()))
+    job = Job(UUID(caller), UUID(call), 1, request, time.monotonic(), request.max_output_tokens)
+    outcome, stream = engine().run(job)
     usage = asdict(outcome.usage) if outcome.usage else None
     engine().finish(stream, {"state": outcome.state, "usage": usage, "text": outcome.text})
 

@@ -1,0 +1,178 @@
+"""How long the usage page and its figures take with millions of ledger rows behind them.
+
+The rows are a year of one large workspace (half of them; fifty people, three of six assistants each, eight keys) and
+of fifty small ones. They are folded as the beat task does it, and read through the product's own functions and pages.
+"""
+
+import argparse
+import os
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+
+from bench import report
+from bench.target import Target, from_environment
+
+GOAL_MS = 60.0
+ROWS = 5_000_000
+SEED = """
+INSERT INTO usage_ledgerentry (hold_id, workspace_id, person_ref, api_key_id, assistant_id, project_id, lines, account,
+    kind, run_kind, provider, model, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, images,
+    audio_in_ms, audio_out_ms, websites, generations, cost_micro, is_estimated, created_at)
+SELECT gen_random_uuid(),
+       CASE WHEN n %% 2 = 0 THEN %(acme)s::uuid ELSE md5('w' || n %% 100)::uuid END,
+       md5('p' || person)::uuid, CASE WHEN person < 8 AND n %% 4 = 0 THEN md5('k' || person)::uuid END,
+       md5('a' || assistant)::uuid, NULL, '[]', 'workspace', 'settlement', 'reply', 'openai',
+       CASE WHEN assistant %% 3 = 0 THEN 'gpt-4o' ELSE 'gpt-4o-mini' END,
+       1, 200 + n %% 1000, 0, 100 + n %% 400, 0, 0, 0, 0, 0, 0, 40 + n %% 900, false,
+       statement_timestamp() - make_interval(secs => (%(rows)s - n) * (365 * 86400.0 / %(rows)s))
+FROM generate_series(%(first)s, %(last)s) n,
+     LATERAL (SELECT (n / 2) %% 50 AS person) who,
+     LATERAL (SELECT (person + (n / 100) %% 3) %% 6 AS assistant) with_whom
+"""
+STEP = 500_000
+WARM_UP = 10
+# The first one sums nothing: what every call costs.
+ADDRESSES = ("/api/v1/assistants", "/api/v1/usage/limits", "/api/v1/usage/current", "/api/v1/usage/history")
+
+
+@dataclass
+class Samples:
+    name: str
+    queries: int = 0
+    times_ms: list[float] = field(default_factory=list)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="./dev bench dashboard")
+    parser.add_argument("--rows", type=int, default=ROWS, help="ledger rows (default: 5,000,000)")
+    parser.add_argument("--samples", type=int, default=60, help="reads of each kind (default: 60)")
+    options = parser.parse_args(arguments)
+    target = from_environment()
+    workspace_id, _ = target.workspace()
+    seed(target, workspace_id, options.rows)
+    fold_s = fold()
+    reads = measure_reads(options.samples)
+    found = [*reads, *(measure_address(target, path, options.samples) for path in ADDRESSES)]
+    _tell(target, found, options, fold_s)
+    return 0 if all(report.percentile(row.times_ms, 0.95) <= GOAL_MS for row in reads) else 1
+
+
+def seed(target: Target, workspace_id: str, rows: int) -> None:
+    with target.database() as connection:
+        counted = connection.execute("SELECT count(*) FROM usage_ledgerentry").fetchone()
+        there = int(counted[0]) if counted else 0
+        for first in range(there, rows, STEP):
+            last = min(first + STEP, rows) - 1
+            connection.execute(SEED, {"acme": workspace_id, "rows": rows, "first": first, "last": last})
+            report.progress(f"{last + 1:,} ledger rows")
+        connection.execute("VACUUM ANALYZE usage_ledgerentry")
+
+
+def fold() -> float:
+    """Everything but the last seconds, as the beat task does it, but at once."""
+    _start_django()
+    from usage.rollups import services  # noqa: PLC0415  needs Django
+
+    started = time.monotonic()
+    while services.fold():
+        report.progress("folded")
+    _analyse()
+    return time.monotonic() - started
+
+
+def _start_django() -> None:
+    import django  # noqa: PLC0415  not before the environment is known
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
+    django.setup()
+
+
+def _analyse() -> None:
+    from django.db import connection  # noqa: PLC0415  needs Django
+
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE usage_dailyrollup, usage_hourlyrollup")
+
+
+def measure_reads(samples: int) -> list[Samples]:
+    from datetime import timedelta  # noqa: PLC0415
+
+    from django.utils import timezone  # noqa: PLC0415
+
+    from tenants.scope import get_ref  # noqa: PLC0415
+    from usage.rollups import queries  # noqa: PLC0415
+    from usage.rollups.queries import GroupBy, Span  # noqa: PLC0415
+
+    acme = get_ref(slug="acme")
+    today = timezone.now().date()
+
+    def span(days: int) -> Span:
+        return Span(acme.id, acme.timezone, today - timedelta(days=days - 1), today)
+
+    month, year = span(30), span(365)
+    kinds: list[tuple[str, Any]] = [
+        ("30 days, six groupings", lambda: queries.history(month)),
+        ("30 days by person", lambda: queries.history(month, by=(GroupBy.PERSON,))),
+        ("30 days by day and person", lambda: queries.history(month, by=(GroupBy.DAY, GroupBy.PERSON))),
+        ("today by hour", lambda: queries.hours(span(1))),
+        ("a year by day", lambda: queries.history(year, by=(GroupBy.DAY,))),
+    ]
+    return [_time(name, work, samples) for name, work in kinds]
+
+
+def _time(name: str, work: Any, samples: int) -> Samples:
+    from django.db import connection  # noqa: PLC0415
+    from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
+
+    found = Samples(name)
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    found.queries = len(captured)
+    for _ in range(samples):
+        started = time.perf_counter()
+        work()
+        found.times_ms.append((time.perf_counter() - started) * 1000)
+    return found
+
+
+def measure_address(target: Target, path: str, samples: int) -> Samples:
+    """Through the whole product, one caller at a time."""
+    found = Samples(f"GET {path}")
+    url = f"http://{target.address.host}:{target.address.port}{path}"
+    with httpx2.Client(headers={"Authorization": f"Bearer {target.key}"}, timeout=60) as client:
+        for number in range(samples + WARM_UP):
+            started = time.perf_counter()
+            client.get(url).raise_for_status()
+            if number >= WARM_UP:
+                found.times_ms.append((time.perf_counter() - started) * 1000)
+    return found
+
+
+def _tell(target: Target, found: list[Samples], options: argparse.Namespace, fold_s: float) -> None:
+    with target.database() as connection:
+        counts = [
+            (connection.execute(f"SELECT count(*) FROM {table}").fetchone() or (0,))[0]  # noqa: S608  our own names
+            for table in ("usage_ledgerentry", "usage_dailyrollup", "usage_hourlyrollup")
+        ]
+    rows = [
+        (row.name, report.median(row.times_ms), report.percentile(row.times_ms, 0.95), row.queries or "-")
+        for row in found
+    ]
+    report.table(
+        ("milliseconds", "p50", "p95", "queries"),
+        rows,
+        title=f"{counts[0]:,} ledger rows, {counts[1]:,} daily and {counts[2]:,} hourly rollups",
+    )
+    report.emit(
+        "dashboard",
+        rows=counts[0],
+        daily=counts[1],
+        hourly=counts[2],
+        samples=options.samples,
+        fold_s=fold_s,
+        goal_ms=GOAL_MS,
+        p95_ms={row.name: report.percentile(row.times_ms, 0.95) for row in found},
+    )
