@@ -155,7 +155,7 @@ def _grantable(member: Member, scopes: Iterable[str]) -> set[Permission]:
 
 
 def revoke_api_key(*, member: Member, key_id: UUID) -> None:
-    """Effective at once, on open streams too. Raises NotFound for a key that is not the member's."""
+    """Effective at once, on open streams and running answers too. Raises NotFound for a key that is not theirs."""
     # SECURITY: a member revokes their own keys only.
     _revoke(ApiKey.objects.filter(id=key_id, membership_id=member.membership_id), actor=member.actor)
 
@@ -184,6 +184,8 @@ def _revoke(found: QuerySet[ApiKey], *, actor: audit.Actor) -> None:
             target=("api_key", key.id),
         )
         revocation.announce_on_commit("api_key", str(key.id))
+        ended = partial(ports.api_key_ended, workspace_id=key.membership.workspace_id, key_id=key.id)
+        transaction.on_commit(ended)
 
 
 def set_sign_in_allowed(*, user_id: UUID, allowed: bool, reason: str, actor: audit.Actor) -> None:

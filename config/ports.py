@@ -49,6 +49,9 @@ def _close_expired_hold(*, hold_id: UUID, workspace_id: UUID, attempt: int) -> s
 def _membership_ended(*, workspace_id: UUID, user_id: UUID) -> None: ...
 
 
+def _api_key_ended(*, workspace_id: UUID, key_id: UUID) -> None: ...
+
+
 def _workspace_suspended(*, workspace_id: UUID) -> None: ...
 
 
@@ -106,6 +109,9 @@ hold_decided = Port("hold_decided", _hold_decided)
 
 membership_ended = Port("membership_ended", _membership_ended)
 """A person left a workspace: end what still runs for them there. Runs after the commit."""
+
+api_key_ended = Port("api_key_ended", _api_key_ended)
+"""An API key was revoked: end what still runs or waits for it. Runs after the commit."""
 
 assistant_names = Port("assistant_names", _assistant_names)
 """The names of a workspace's assistants, in its scope: of these ids (archived ones too), or of all that are in use."""

@@ -6,8 +6,9 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from config import ports  # noqa: PLC0415
-        from usage.holds import services  # noqa: PLC0415
+        from usage.holds import access, services  # noqa: PLC0415
         from usage.limits import keys  # noqa: PLC0415
 
         ports.workspace_suspended.fill(services.stop_workspace)
+        ports.api_key_ended.fill(access.stop_runs_of_key)
         ports.key_limits_set.fill(keys.set_key_limits)

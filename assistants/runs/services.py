@@ -20,6 +20,7 @@ from assistants.runs import endings, estimate, evidence
 from assistants.runs.job import Outcome
 from tenants.scope import current_workspace, workspace_scope
 from usage import prices
+from usage.holds import access
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
 from usage.holds.types import Actual, HoldLost, HoldRequest, Settlement
@@ -246,4 +247,5 @@ def stop_runs_of_person(*, workspace_id: UUID, user_id: UUID) -> None:
     ref = PersonReference.objects.filter(user_id=user_id).values_list("ref", flat=True).first()
     if ref is None:
         return
-    holds.stop_all(holds_queries.list_held(workspace_id=workspace_id, person_ref=ref), reason="access_ended")
+    held = holds_queries.list_held(workspace_id=workspace_id, person_ref=ref)
+    access.stop_runs(workspace_id=workspace_id, hold_ids=held, reason="access_ended")

@@ -60,6 +60,7 @@ BY_CODE = {
         "This workspace is suspended", "Its owner can write to support to resume it.", None
     ),
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
+    "key_revoked": Words("The API key was revoked", "The key that asked for this was revoked.", None),
     "quota_busy": Words(
         "Others were first",
         "What is left was held by running answers all the time. Try again in a moment.",

@@ -1,6 +1,7 @@
 """Runs that are ended before their end: by a person, an emergency stop, a deadline, or the end of access."""
 
 import time
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -18,7 +19,7 @@ from tests.assistants.books import SLOW, assert_charged, assert_ended, assert_no
 from tests.assistants.conftest import Stage
 from usage import stops
 from usage.holds import services as holds
-from usage.models import Stop
+from usage.models import Hold, Stop
 
 
 def test_person_stops_a_running_answer_and_keeps_what_was_said(stage):
@@ -135,3 +136,57 @@ def test_suspended_workspace_ends_what_runs_and_calls_nobody_for_what_is_queued(
     assert_ended(played, "failed", "workspace_suspended")
     assert_not_charged(played, "workspace_suspended")
     assert played.requests == []
+
+
+@pytest.fixture
+def keyed(elsewhere) -> Stage:
+    """The same person, by an API key."""
+    key, _ = accounts_services.create_api_key(member=elsewhere.member, name="Robot", scopes=["chat"])
+    return Stage(
+        elsewhere.workspace,
+        replace(elsewhere.member, api_key_id=key.id),
+        elsewhere.provider,
+        elsewhere.engine,
+    )
+
+
+def test_revoked_key_ends_what_runs_for_it_and_nothing_else(elsewhere, keyed):
+    theirs, queued, own = keyed.ask(SLOW), keyed.ask("Count"), elsewhere.ask("Go on\n/sim tokens=60 rate=40")
+    finish, finish_own = keyed.begin(theirs), elsewhere.begin(own)
+    begun = time.monotonic()
+    accounts_services.revoke_api_key(member=elsewhere.member, key_id=keyed.member.api_key_id)
+    played = finish()
+    assert time.monotonic() - begun < 5
+    assert_ended(played, "failed", "key_revoked")
+    assert played.run.text != ""
+    assert_charged(played, output_tokens=factories.tokens_of(played.run.text), is_estimated=True)
+    keyed.execute(queued.run)
+    played = keyed.result(queued.run)
+    assert_ended(played, "failed", "key_revoked")
+    assert_not_charged(played, "key_revoked")
+    assert played.requests == []
+    assert_ended(finish_own(), "done")
+
+
+def test_revoked_key_ends_what_waits_for_it_at_once(elsewhere, keyed):
+    factories.give_limits(elsewhere.workspace.id, ("messages", "day", 1))
+    first = elsewhere.ask("Count")
+    waiting = keyed.ask("Count")
+    assert Hold.objects.get(id=waiting.run.id).state == "waiting"
+    accounts_services.revoke_api_key(member=elsewhere.member, key_id=keyed.member.api_key_id)
+    played = keyed.result(waiting.run)
+    assert_ended(played, "failed", "key_revoked")
+    assert_not_charged(played, "key_revoked")
+    assert Hold.objects.get(id=first.run.id).state == "held"
+
+
+def test_removed_member_waits_for_nothing_any_more(elsewhere):
+    factories.give_limits(elsewhere.workspace.id, ("messages", "day", 1))
+    elsewhere.ask("Count")
+    member = factories.join(elsewhere.workspace, factories.make_user(), Membership.Role.MEMBER)
+    theirs = Stage(elsewhere.workspace, member, elsewhere.provider, elsewhere.engine)
+    waiting = theirs.ask("Count")
+    accounts_services.remove_member(
+        membership_id=member.membership_id, workspace_id=elsewhere.workspace.id, actor=SYSTEM
+    )
+    assert_ended(theirs.result(waiting.run), "failed", "access_ended")

@@ -62,11 +62,15 @@ def list_ended(hold_ids: Iterable[UUID]) -> set[UUID]:
     )
 
 
-def list_held(*, workspace_id: UUID, person_ref: UUID | None = None) -> list[UUID]:
-    """The unresolved holds of a workspace, or of one person in it."""
+def list_held(
+    *, workspace_id: UUID, person_ref: UUID | None = None, api_key_id: UUID | None = None
+) -> list[UUID]:
+    """The unresolved holds of a workspace, or of one person or key in it."""
     rows = Hold.objects.filter(state__in=LIVE, workspace_id=workspace_id)
     if person_ref is not None:
         rows = rows.filter(person_ref=person_ref)
+    if api_key_id is not None:
+        rows = rows.filter(api_key_id=api_key_id)
     return list(rows.values_list("id", flat=True))
 
 
