@@ -61,7 +61,10 @@ class PriceAdmin(FixedAdmin):
     """A price is never edited: a new one is a new row with its own date."""
 
     form = PriceForm
-    list_display = ("provider", "model", "meter", "micro_per_million", "effective_at", "source", "created_at")
+    list_display = (
+        "provider", "model", "variant", "meter", "micro_per_million", "effective_at", "source", "author_ref",
+        "created_at",
+    )  # fmt: skip
     list_filter = ("provider", "meter")
     search_fields = ("model", "source")
     date_hierarchy = "effective_at"

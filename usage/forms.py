@@ -17,7 +17,8 @@ class PriceForm(forms.ModelForm):
         fields = ["provider", "model", "variant", "meter", "micro_per_million", "effective_at", "source"]
         help_texts = {
             "provider": "As in PROVIDER_NAME.",
-            "micro_per_million": "Micro-units per million tokens: 150000 is 0.15 per million.",
+            "variant": "Of an image its size and quality, such as 1024x1024/hd; else empty.",
+            "micro_per_million": "Micro-units per million tokens (150000 is 0.15 per million), images or milliseconds.",
             "effective_at": "Runs that begin from this moment on cost this much.",
             "source": "Where the price is published.",
         }

@@ -30,6 +30,7 @@ STATUS = {
     "provider_refused_request": 400,
     "provider_model_missing": 404,
     "emergency_stop": 503,
+    "key_revoked": 401,
     "quota_busy": 429,
     "quota_exceeded": 402,
 }
@@ -157,7 +158,9 @@ async def _chunks(reply: Reply, events: Events, first: Event) -> AsyncGenerator[
 
 async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     if data["state"] == "failed":
-        yield b"data: " + json.dumps(errors.openai_body(_domain_error(data["code"]))).encode() + b"\n\n"
+        run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
+        error = _domain_error(data["code"], run)
+        yield b"data: " + json.dumps(errors.openai_body(error)).encode() + b"\n\n"
         return
     yield _chunk(reply, {}, finish_reason=_finish_reason(data.get("finish_reason")))
     if reply.call.includes_usage:
@@ -185,12 +188,14 @@ def _finish_reason(reason: str | None) -> str:
     return "length" if reason == "limit" else reason
 
 
-def _usage(run: Run) -> dict[str, int]:
-    return {
+def _usage(run: Run) -> dict[str, int | bool]:
+    """`is_estimated`: the provider sent no count, so this is ours."""
+    counted: dict[str, int | bool] = {
         "prompt_tokens": run.input_tokens,
         "completion_tokens": run.output_tokens,
         "total_tokens": run.input_tokens + run.output_tokens,
     }
+    return {**counted, "is_estimated": True} if run.is_estimated else counted
 
 
 def _head(reply: Reply, kind: str) -> dict[str, Any]:
@@ -206,13 +211,26 @@ def _event(body: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _domain_error(code: str) -> errors.DomainError:
-    return errors.DomainError(words.of(code).message, code=code, status=STATUS.get(code, 502))
+def _domain_error(code: str, run: Run | None = None) -> errors.DomainError:
+    data = _charged(run) if run is not None else {}
+    return errors.DomainError(words.of(code).message, code=code, status=STATUS.get(code, 502), data=data)
+
+
+def _charged(run: Run) -> dict[str, Any]:
+    """What a failed call still cost: after the first token its text is kept and settled, before it nothing is."""
+    if not run.receipt_id:
+        return {"charged": None}
+    message = {"content": run.text or None, **({"tool_calls": run.tool_calls} if run.tool_calls else {})}
+    paid = {"cost_micro": run.cost_micro, "receipt": str(run.receipt_id), "usage": _usage(run)}
+    return {"charged": paid, "partial": message}
 
 
 def _failure(run: Run) -> HttpResponse:
-    """The error of a failed run, with the time that the provider asked to wait."""
-    response = _error(run.error_code)
+    """The error of a failed run, with what came of it and the time that the provider asked to wait."""
+    error = _domain_error(run.error_code, run)
+    # What was charged is not tried again by an SDK: the second call would be paid too.
+    is_retryable = run.error_code in RETRYABLE and not run.receipt_id
+    response = errors.openai_response(error, is_retryable=is_retryable)
     if run.retry_at is not None:
         seconds = (run.retry_at - timezone.now()).total_seconds()
         response["Retry-After"] = str(max(0, math.ceil(seconds)))

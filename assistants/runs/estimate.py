@@ -1,5 +1,6 @@
 """What a run may use at most, before it starts: the size of its hold."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from assistants.models import Run
@@ -14,8 +15,9 @@ MIN_USEFUL_TOKENS = 16
 """A reply that could not have this many tokens is refused rather than begun."""
 
 
-def chat_meters(*, kind: str, input_tokens: int, rates: Rates) -> dict[str, Amount | None]:
-    """meter → amount as a function of the output cap. Cost is None when the model has no price."""
+def chat_meters(*, kind: str, input_tokens: int, rates: Rates, cap: int = 1) -> dict[str, Amount | None]:
+    """meter → amount as a function of the output cap. Cost is None when the model has no price for what it may use."""
+    needed = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS) if cap else (Meter.INPUT_TOKENS,)
     read, written = Amount.of(input_tokens), Amount(0, MILLION)
     return {
         Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY else 0),
@@ -24,7 +26,7 @@ def chat_meters(*, kind: str, input_tokens: int, rates: Rates) -> dict[str, Amou
         Meter.OUTPUT_TOKENS: written,
         Meter.REASONING_TOKENS: written,
         Meter.TOKENS: Amount(read.raw, MILLION),
-        Meter.COST_MICRO: rates.ceiling(input_tokens=input_tokens) if rates else None,
+        Meter.COST_MICRO: rates.ceiling(input_tokens=input_tokens) if _is_priced(rates, needed) else None,
     }
 
 
@@ -34,5 +36,11 @@ def piece_meters(*, pieces: dict[str, int], rates: Rates) -> dict[str, Amount | 
     priced: dict[str, Any] = {
         name: pieces.get(name, 0) for name in (Meter.IMAGES, Meter.AUDIO_IN_MS, Meter.AUDIO_OUT_MS)
     }
-    meters[Meter.COST_MICRO] = rates.ceiling(**priced) if rates else None
+    needed = [name for name, count in priced.items() if count]
+    meters[Meter.COST_MICRO] = rates.ceiling(**priced) if _is_priced(rates, needed) else None
     return meters
+
+
+def _is_priced(rates: Rates, needed: Iterable[str]) -> bool:
+    """A model that has a price for one thing has not for another: what has none must not pass as free."""
+    return bool(rates) and all(meter in rates.by_meter for meter in needed)

@@ -9,7 +9,7 @@ from assistants.llm.chat import ChatRequest
 from assistants.models import Run
 from usage.holds.types import Settlement
 from usage.receipts.bodies import salted_hash
-from usage.receipts.settled import SettledRun
+from usage.receipts.settled import Gate, SettledRun
 
 # The rest of a request (tools, formats, stop words …) may hold what people wrote: it goes into the prompt's hash.
 SHOWN = ("top_p", "frequency_penalty", "presence_penalty", "seed", "parallel_tool_calls")
@@ -38,7 +38,7 @@ def answer_text(run: Run) -> dict[str, Any]:
     return {"text": run.text, "tool_calls": run.tool_calls}
 
 
-def of_settled(run: Run, settlement: Settlement) -> SettledRun:
+def of_settled(run: Run, settlement: Settlement, gates: tuple[Gate, ...] = ()) -> SettledRun:
     """For the receipt of a run whose end is written into it."""
     return SettledRun(
         hold_id=run.id,
@@ -51,4 +51,6 @@ def of_settled(run: Run, settlement: Settlement) -> SettledRun:
         answer_hash=salted_hash(bytes(run.salt), answer_text(run)),
         parameters=run.sent.get("parameters", {}),
         started_at=run.started_at,
+        error_code=run.error_code,
+        gates=gates,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from assistants.llm.chat import ChatRequest
 from assistants.llm.errors import ProviderFailure
 from assistants.llm.usage import Usage
+from usage.receipts.settled import Gate
 
 CHARGED_FINISH = "stop"
 
@@ -26,7 +27,11 @@ class Job:
 
 @dataclass
 class Outcome:
-    """`state`: done | stopped | failed. `usage`: the provider's own count, None when it sent none that can be true."""
+    """`state`: done | stopped | failed. `usage`: the provider's own count, None when it sent none that can be true.
+
+    `pieces`: meter → count of what was made, for work that is not chat; `variant`: what else decides its price.
+    `gates`: the checks that the result went through, for the run's receipt.
+    """
 
     state: str = "done"
     error_code: str = ""
@@ -36,12 +41,15 @@ class Outcome:
     finish_reason: str = ""
     answered_by: str = ""
     usage: Usage | None = None
+    pieces: dict[str, int] = field(default_factory=dict)
+    variant: str = ""
+    gates: tuple[Gate, ...] = ()
     is_lost: bool = False
 
     @property
     def is_delivered(self) -> bool:
         """Whether anybody got something for it: only then is it charged."""
-        return bool(self.text or self.tool_calls)
+        return bool(self.text or self.tool_calls or any(self.pieces.values()))
 
     def fail(self, failure: ProviderFailure) -> None:
         self.state = "failed"

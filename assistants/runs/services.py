@@ -89,7 +89,9 @@ def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, 
     if new.pieces:
         meters = estimate.piece_meters(pieces=new.pieces, rates=rates)
     else:
-        meters = estimate.chat_meters(kind=new.kind, input_tokens=input_tokens, rates=rates)
+        meters = estimate.chat_meters(
+            kind=new.kind, input_tokens=input_tokens, rates=rates, cap=new.max_output_tokens
+        )
     return HoldRequest(
         id=run_id,
         workspace_id=member.workspace_id,
@@ -167,7 +169,7 @@ def finish_run(*, run_id: UUID, attempt: int, outcome: Outcome) -> Run | None:
                 holds.release(run_id, attempt=attempt, reason=outcome.error_code or outcome.state)
             _end(run, attempt, outcome, settlement)
             if settlement is not None:
-                run.receipt_id = receipts.issue(evidence.of_settled(run, settlement))
+                run.receipt_id = receipts.issue(evidence.of_settled(run, settlement, outcome.gates))
             _save_end(run)
     except HoldLost:
         return None
@@ -202,8 +204,11 @@ def _save_end(run: Run) -> None:
 
 
 def _actual(run: Run, outcome: Outcome) -> Actual:
-    """The provider's own count; without one, ours, marked as an estimate."""
+    """The provider's own count; without one, ours, marked as an estimate. Pieces are counted as they are made."""
     usage = outcome.usage
+    if outcome.pieces:
+        used: dict[str, Any] = {"messages": 0, **outcome.pieces}
+        return Actual(provider=settings.PROVIDER_NAME, model=run.model, variant=outcome.variant, **used)
     messages = 1 if run.kind == Run.Kind.REPLY else 0
     if usage is None or usage.output_tokens == 0:
         spoken = outcome.text + "".join(

@@ -298,6 +298,46 @@ def test_failure_within_a_stream_is_raised_by_the_sdk_and_what_came_is_charged(s
     assert (entry.output_tokens, entry.is_estimated) == (4, True)
 
 
+@pytest.mark.parametrize("fault", ["cut after=4", "stall after=4"])
+def test_failure_after_the_first_token_says_what_was_charged_and_is_not_tried_again(
+    web, worker, key, acme, fault
+):
+    client = openai.OpenAI(base_url=f"{web}/v1", api_key=key, max_retries=2, timeout=20)
+    sent = []
+    client._client.event_hooks["request"].append(sent.append)
+    with pytest.raises(openai.APIStatusError) as raised:
+        ask(client, f"Count\n/sim text={WORDS}\n/sim fault={fault}")
+    body = raised.value.body
+    assert body["code"] in ("provider_cut", "provider_timeout")
+    assert body["partial"] == {"content": "one two three four"}
+    with enter(acme):
+        run = Run.objects.get(receipt_id=body["charged"]["receipt"])
+    (entry,) = LedgerEntry.objects.filter(hold_id=run.id)
+    assert (entry.output_tokens, entry.is_estimated, entry.cost_micro) == (4, True, run.cost_micro)
+    usage = {
+        "prompt_tokens": entry.input_tokens,
+        "completion_tokens": 4,
+        "total_tokens": entry.input_tokens + 4,
+    }
+    assert body["charged"]["usage"] == {**usage, "is_estimated": True}
+    assert body["charged"]["cost_micro"] == entry.cost_micro
+    assert len(sent) == 1, "a second call would be charged too"
+
+
+def test_failure_before_the_first_token_says_that_nothing_was_charged(sdk):
+    with pytest.raises(openai.InternalServerError) as raised:
+        ask(sdk, "Count\n/sim fault=500")
+    assert raised.value.body["charged"] is None
+    assert "partial" not in raised.value.body
+
+
+def test_usage_that_we_counted_is_marked(sdk):
+    answer = ask(sdk, f"Count\n/sim text={WORDS}\n/sim fault=nousage")
+    assert answer.usage.completion_tokens == 10
+    assert answer.usage.is_estimated is True
+    assert not hasattr(ask(sdk, f"Count\n/sim text={WORDS}").usage, "is_estimated")
+
+
 def test_wrong_key_is_the_sdks_authentication_error(web, committed):
     stranger = openai.OpenAI(base_url=f"{web}/v1", api_key="sk-wrong", max_retries=0)
     with pytest.raises(openai.AuthenticationError) as raised:

@@ -73,7 +73,7 @@ def test_a_key_is_revoked(cast, staff, django_capture_on_commit_callbacks):
     assert key.revoked_at is not None
     assert factories.with_key(text).get("/api/v1/keys").status_code == 401
     assert (entry.action, entry.actor_kind, entry.workspace_id) == ("api_key.revoked", "staff", cast.acme.id)
-    assert len(announced) == 1
+    assert len(announced) == 2, "to its open streams, and to its runs"
     assert "1 revoked" in said(response)
     assert "0 revoked" in said(act(staff.browser(), "accounts.apikey", "revoke", [key]))
 
@@ -173,6 +173,9 @@ def test_a_price_is_added_with_its_source(cast, staff):
     assert staff.browser().post(page("usage.price", "add"), fields).status_code == 302
     price = Price.objects.get(provider="ollama")
     assert price.source == "Our own machine"
+    assert price.author_ref == latest_entry().actor_ref is not None
+    shown = staff.browser().get(page("usage.price"), {"q": price.model}).text
+    assert str(price.author_ref) in shown
     assert (latest_entry().action, latest_entry().target_id) == ("price.added", str(price.pk))
     assert staff.browser().post(page("usage.price", "add"), fields).status_code == 200
     assert Price.objects.filter(provider="ollama").count() == 1

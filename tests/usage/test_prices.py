@@ -1,17 +1,21 @@
 """What tokens cost: whole micro-units, rounded up once, at the price of the day the work began."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.factories import open_hold
+from assistants.runs import estimate
+from tests.factories import give_limits, hold_of, open_hold
+from tests.usage.runs import finish
 from usage import prices
 from usage.holds import services
-from usage.holds.types import Actual
+from usage.holds.types import Actual, Amount, QuotaExceeded
 from usage.models import Hold, LedgerEntry, Price
 
 
@@ -189,3 +193,98 @@ def test_broken_price_file_stops_loudly_and_adds_nothing(db, tmp_path, row):
     with pytest.raises(ImproperlyConfigured, match=r"prices\.yaml: m"):
         prices.load_published(path)
     assert Price.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("model", "variant", "used", "expected"),
+    [
+        ("dall-e-3", "1024x1024/standard", {"images": 1}, 40_000),
+        ("dall-e-3", "1024x1024/hd", {"images": 3}, 240_000),
+        ("gpt-image-1", "1024x1536/high", {"images": 1}, 250_000),
+        ("whisper-1", "", {"audio_in_ms": 60_000}, 6_000),
+        ("whisper-1", "", {"audio_in_ms": 1_500}, 150),
+        ("whisper-1", "", {"audio_in_ms": 1}, 1),
+        ("gpt-4o-mini-tts", "", {"audio_out_ms": 30_000}, 7_500),
+    ],
+)
+def test_published_images_cost_by_size_and_quality_and_audio_by_its_length(
+    db, model, variant, used, expected
+):
+    rates = prices.rates(provider="openai", model=model, at=DAY, variant=variant)
+    assert rates.cost(Actual(provider="openai", model=model, messages=0, **used)) == expected
+    assert estimate.piece_meters(pieces=used, rates=rates)["cost_micro"].at(0) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "variant", "meters"),
+    [
+        ("dall-e-3", "4096x4096/hd", lambda rates: estimate.piece_meters(pieces={"images": 1}, rates=rates)),
+        ("gpt-4o", "", lambda rates: estimate.piece_meters(pieces={"images": 1}, rates=rates)),
+        ("whisper-1", "", lambda rates: estimate.piece_meters(pieces={"audio_out_ms": 1}, rates=rates)),
+        (
+            "text-embedding-3-small",
+            "",
+            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=rates, cap=100),
+        ),
+        (
+            "dall-e-3",
+            "1024x1024/hd",
+            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=rates),
+        ),
+    ],
+)
+def test_price_for_one_thing_is_none_for_another_and_what_has_none_is_refused_where_money_is_limited(
+    db, model, variant, meters
+):
+    rates = prices.rates(provider="openai", model=model, at=DAY, variant=variant)
+    found = meters(rates)
+    assert found["cost_micro"] is None
+    workspace = uuid4()
+    give_limits(workspace, ("cost_micro", "month", 10**9))
+    with pytest.raises(QuotaExceeded) as caught:
+        hold_of(workspace_id=workspace, meters=found, cap=0, min_cap=0)
+    assert caught.value.code == "model_unpriced"
+
+
+def test_embedding_needs_only_a_price_of_what_it_reads(db):
+    rates = prices.rates(provider="openai", model="text-embedding-3-small", at=DAY)
+    meters = estimate.chat_meters(kind="embedding", input_tokens=50, rates=rates, cap=0)
+    assert meters["cost_micro"].at(0) == 1
+
+
+def test_price_that_appears_while_a_run_goes_on_counts_from_its_own_date(db):
+    """Without a money limit an unpriced run may start. A price of a later moment is not its price; one that is dated
+    before it began is: the books say what the work cost, and nothing was held that it could exceed."""
+    workspace, model = uuid4(), f"new-{uuid4().hex[:8]}"
+    give_limits(workspace, ("messages", "day", 10))
+    unpriced = {"messages": Amount.of(1), "cost_micro": None}
+    first, second = (
+        hold_of(workspace_id=workspace, meters=unpriced, model=model, cap=0, min_cap=0) for _ in range(2)
+    )
+    common = {
+        "provider": "openai",
+        "model": model,
+        "meter": "output_tokens",
+        "micro_per_million": 1_000_000,
+        "source": "t",
+    }
+    Price.objects.create(**common, effective_at=timezone.now() + timedelta(minutes=1))
+    prices.forget()
+    assert finish(first, model=model, messages=1, output_tokens=10).cost_micro == 0
+    Price.objects.create(**common, effective_at=timezone.now() - timedelta(days=1))
+    prices.forget()
+    assert finish(second, model=model, messages=1, output_tokens=10).cost_micro == 10
+
+
+def test_every_published_row_is_dated_sourced_and_plausible(db):
+    rows = list(Price.objects.filter(author_ref=None, provider="openai"))
+    assert {row.meter for row in rows} >= {
+        "input_tokens",
+        "cached_tokens",
+        "output_tokens",
+        "images",
+        "audio_in_ms",
+    }
+    for row in rows:
+        assert row.source and row.effective_at < timezone.now(), row
+        assert bool(row.variant) == (row.meter == "images"), row

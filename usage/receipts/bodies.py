@@ -68,6 +68,7 @@ def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[P
             "attempt": run.attempt,
             "state": run.state,
             "finish_reason": run.finish_reason,
+            "error": run.error_code,
         },
         "model": {"asked": hold.model, "answered": run.model_answered, "provider": actual.provider},
         "parameters": run.parameters,
@@ -80,7 +81,7 @@ def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[P
             "priced_as": actual.model,
             "prices": [vars(row) for row in prices],
         },
-        "gates": run.gates,
+        "gates": [vars(gate) for gate in run.gates],
         "times": {"asked": hold.created_at, "started": run.started_at, "settled": settlement.settled_at},
     }
 

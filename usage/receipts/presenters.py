@@ -17,6 +17,9 @@ METER_WORDS = {
     "cached_tokens": "of these cached",
     "output_tokens": "Tokens written",
     "reasoning_tokens": "of these reasoning",
+    "images": "Images",
+    "audio_in_ms": "Milliseconds listened",
+    "audio_out_ms": "Milliseconds spoken",
 }
 
 
@@ -68,6 +71,7 @@ def sections(body: dict[str, Any]) -> list[Section]:
     return [
         Section("Run", _run(body)),
         Section("Times", [Entry(name.capitalize(), _instant(times[name])) for name in order]),
+        *_gates(body["gates"]),
         Section("Usage and cost", [*_usage(body["usage"]), *_prices(cost["prices"]), _total(cost)]),
         Section(
             "Salted hashes",
@@ -79,10 +83,20 @@ def sections(body: dict[str, Any]) -> list[Section]:
     ]
 
 
+def _gates(gates: list[dict[str, str]]) -> list[Section]:
+    if not gates:
+        return []
+    entries = [
+        Entry(_words(row["name"]), row["verdict"] + (f", by {row['by']}" if row["by"] else ""))
+        for row in gates
+    ]
+    return [Section("Checks of the result", entries)]
+
+
 def _run(body: dict[str, Any]) -> list[Entry]:
     run, model = body["run"], body["model"]
     return [
-        Entry("Kind", f"{run['kind']}, attempt {run['attempt']}, {run['state']}"),
+        Entry("Kind", f"{run['kind']}, attempt {run['attempt']}, {_ended(run)}"),
         Entry("Model asked", model["asked"]),
         Entry("Model that answered", model["answered"] or "not named by the provider"),
         Entry("Provider", model["provider"]),
@@ -90,6 +104,11 @@ def _run(body: dict[str, Any]) -> list[Entry]:
         Entry("Person", body["person_ref"], is_code=True),
         Entry("Run", run["id"], is_code=True),
     ]
+
+
+def _ended(run: dict[str, Any]) -> str:
+    error = run.get("error")
+    return f"{run['state']} ({error})" if error else str(run["state"])
 
 
 def _usage(usage: dict[str, Any]) -> list[Entry]:

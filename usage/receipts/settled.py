@@ -1,11 +1,34 @@
 """What crosses the border of `usage.receipts`: frozen values."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from usage.holds.types import Settlement
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+VERDICTS = frozenset({PASSED, FAILED, SKIPPED})
+NAME = re.compile(r"[a-z0-9][a-z0-9._:-]{0,59}")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A check that a run's result had to go through, as its receipt will name it for ever.
+
+    `name` and `by` (what judged: a rule set with its version, a model) are names of ours, never what a person wrote.
+    Raises ValueError for anything else.
+    """
+
+    name: str
+    verdict: str
+    by: str = ""
+
+    def __post_init__(self) -> None:
+        names = [name for name in (self.name, self.by) if name or name is self.name]
+        if self.verdict not in VERDICTS or not all(NAME.fullmatch(name) for name in names):
+            raise ValueError(f"no gate of a receipt: {self.verdict!r}")
 
 
 @dataclass(frozen=True)
@@ -26,7 +49,8 @@ class SettledRun:
     answer_hash: str
     parameters: dict[str, Any]
     started_at: datetime | None
-    gates: list[dict[str, Any]] = field(default_factory=list)
+    error_code: str = ""
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True)

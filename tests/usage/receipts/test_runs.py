@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
+from django.db import transaction
 
 from assistants.chat import services as chat
 from assistants.llm.chat import ChatRequest
@@ -18,7 +19,7 @@ from tests import factories
 from usage.holds import services as holds
 from usage.holds.types import Claim
 from usage.models import LedgerEntry, Price
-from usage.receipts import queries, services, verify
+from usage.receipts import presenters, queries, services, settled, verify
 from usage.receipts.bodies import salted_hash
 from usage.receipts.models import LogKind, Receipt
 
@@ -67,6 +68,7 @@ def test_a_receipt_says_what_the_ledger_says(turn, in_acme, member):
         "attempt": 1,
         "state": "done",
         "finish_reason": "stop",
+        "error": "",
     }
     assert body["model"] == {
         "asked": "gpt-4o-mini",
@@ -115,6 +117,58 @@ def test_an_estimate_is_marked(turn, in_acme):
 def test_a_stopped_answer_has_a_receipt_for_what_was_said(turn, in_acme):
     run, _ = work(turn.run, state="stopped", usage=None, finish_reason="")
     assert body_of(run)["run"]["state"] == "stopped"
+
+
+def test_a_failed_answer_that_was_charged_says_why_it_failed(turn, in_acme):
+    run, _ = work(turn.run, state="failed", usage=None, finish_reason="", error_code="provider_cut")
+    body = body_of(run)
+    assert (body["run"]["state"], body["run"]["error"]) == ("failed", "provider_cut")
+    assert body["usage"]["is_estimated"] is True and int(body["cost"]["micro"]) == run.cost_micro > 0
+    shown = {entry.name: entry.value for entry in presenters.sections(body)[0].entries}
+    assert shown["Kind"] == "reply, attempt 1, failed (provider_cut)"
+
+
+PICTURE = {"kind": Run.Kind.IMAGE, "model": "dall-e-3", "pieces": {"images": 2}, "variant": "1024x1024/hd"}
+GATES = (
+    settled.Gate("moderation", settled.PASSED, by="rules-2026.1"),
+    settled.Gate("size", settled.SKIPPED),
+)
+
+
+def test_another_kind_of_run_brings_its_pieces_and_the_gates_it_went_through(in_acme, member):
+    """What a lane that makes images will do: this run has no code of its own."""
+    factories.give_limits(in_acme.id, ("images", "day", 4), ("cost_micro", "month", 10**9))
+    with transaction.atomic():
+        run = runs.start_run(member=member.member, new=runs.NewRun(**PICTURE))
+    begin_picture = holds.claim(run.id)
+    outcome = Outcome(pieces={"images": 2}, variant="1024x1024/hd", answered_by="dall-e-3", gates=GATES)
+    ended = runs.finish_run(run_id=run.id, attempt=begin_picture.attempt, outcome=outcome)
+    entry = LedgerEntry.objects.get(hold_id=run.id)
+    assert (entry.images, entry.messages, entry.variant) == (2, 0, "1024x1024/hd")
+    assert entry.cost_micro == ended.cost_micro == 160_000
+    body = body_of(run)
+    assert body["gates"] == [
+        {"name": "moderation", "verdict": "passed", "by": "rules-2026.1"},
+        {"name": "size", "verdict": "skipped", "by": ""},
+    ]
+    assert (body["usage"]["images"], body["hold"]["images"]) == (2, 2)
+    document = services.document(ended.receipt_id)
+    assert not verify.verify([json.dumps(document)], verify.Report()).problems
+    (section,) = [row for row in presenters.sections(body) if row.title == "Checks of the result"]
+    assert [(row.name, row.value) for row in section.entries] == [
+        ("Moderation", "passed, by rules-2026.1"),
+        ("Size", "skipped"),
+    ]
+    assert queries.verdicts(in_acme.id).hold
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("Is it about the merger?", "passed"), ("size", "perhaps"), ("size", "passed", SECRET), ("", "passed")],
+)
+def test_a_gate_holds_no_text_of_a_person(wrong):
+    with pytest.raises(ValueError, match="no gate"):
+        settled.Gate(*wrong)
 
 
 def test_a_run_that_delivered_nothing_has_no_receipt(turn, in_acme):
