@@ -110,6 +110,8 @@ def remove_limit(*, limit: Limit, actor: audit.Actor) -> None:
             was=str(limit),
         )
         limit.delete()
+        if limit.workspace_id is not None:
+            transaction.on_commit(partial(holds.let_in_waiting, limit.workspace_id))
 
 
 def override(
@@ -153,6 +155,8 @@ def lift_override(*, override_id: int, actor: audit.Actor) -> None:
                 workspace_id=row.limit.workspace_id,
                 target=("limit", row.limit_id),
             )
+            if row.limit.workspace_id is not None:
+                transaction.on_commit(partial(holds.let_in_waiting, row.limit.workspace_id))
 
 
 def _put(workspace_id: UUID | None, spec: LimitSpec, source: Limit.Source) -> Limit:

@@ -257,6 +257,8 @@ BEGIN
             UPDATE usage_hold SET release_reason = 'quota_exceeded', lines = v_result -> 'short',
                 lease_expires_at = statement_timestamp() WHERE id = v_hold.id;
         ELSE
+            -- The next settlement decides by these: a limit may have been changed since the hold was opened.
+            UPDATE usage_hold SET lines = v_lines WHERE id = v_hold.id AND lines <> v_lines;
             SELECT v_blocked || COALESCE(jsonb_object_agg(l ->> 'counter', true), '{}'::jsonb) INTO v_blocked
             FROM jsonb_array_elements(v_lines) l;
             CONTINUE;
