@@ -4,6 +4,7 @@ import random
 import threading
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+from importlib import import_module
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,12 @@ from tests.usage.books import NOON, write_entry
 from tests.usage.books import fold_all as fold
 from usage.models import LedgerEntry
 from usage.rollups import queries, services
-from usage.rollups.models import DailyRollup, HourlyRollup, RollupState
+from usage.rollups.models import DailyRollup, DayTotal, HourlyRollup, RollupState
 from usage.rollups.queries import GroupBy, Span
 
 ZONE = "Europe/Berlin"
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 31)
+fill_day_totals = import_module("usage.migrations.0009_fill_day_totals")
 
 
 def span(workspace_id, **fields) -> Span:
@@ -130,27 +132,100 @@ def test_one_persons_figures(db):
         fold()
 
 
-def test_every_grouping_equals_a_plain_sum_of_the_ledger(db, acme):
-    Workspace.objects.filter(id=acme.id).update(timezone=ZONE)
-    chance = random.Random(7)
+def use_at_random(workspace, *, seed: int, entries: int) -> list:
+    """Entries of two persons, assistants, keys and projects over three days; the first half of them is folded."""
+    chance = random.Random(seed)
     choices = {
         name: [uuid4(), uuid4()] for name in ("person_ref", "assistant_id", "api_key_id", "project_id")
     }
-    for number in range(60):
+    for number in range(entries):
         at = datetime(2026, 3, 28, tzinfo=UTC) + timedelta(minutes=chance.randrange(3 * 24 * 60))
-        fields = {name: chance.choice(values) for name, values in choices.items()}
-        fields["api_key_id"] = chance.choice([None, fields["api_key_id"]])
-        write_entry(at, workspace_id=acme.id, cost_micro=chance.randrange(1000), **fields)
-        if number == 30:
+        fields: dict = {name: chance.choice(values) for name, values in choices.items()}
+        for name in ("assistant_id", "api_key_id", "project_id"):
+            fields[name] = chance.choice([None, fields[name]])
+        fields["model"] = chance.choice(["gpt-4o", "gpt-4o-mini"])
+        write_entry(at, workspace_id=workspace.id, cost_micro=chance.randrange(1000), **fields)
+        if number == entries // 2:
             fold()
-    found = queries.history(span(acme.id, zone=ZONE))
-    for group, column in queries.COLUMN.items():
-        expected: dict = defaultdict(int)
-        for entry in LedgerEntry.objects.filter(workspace_id=acme.id):
-            day = entry.created_at.astimezone(ZoneInfo(ZONE)).date()
-            if FIRST <= day <= LAST:
-                expected[day if group is GroupBy.DAY else getattr(entry, column)] += entry.cost_micro
-        assert {row.key: row.figures.cost_micro for row in found[group]} == dict(expected)
+    return choices["person_ref"]
+
+
+def plain_sums(workspace, group: GroupBy, person_ref=None) -> dict:
+    """The same from the ledger itself, in Python."""
+    columns = {
+        GroupBy.PERSON: "person_ref",
+        GroupBy.ASSISTANT: "assistant_id",
+        GroupBy.MODEL: "model",
+        GroupBy.API_KEY: "api_key_id",
+        GroupBy.PROJECT: "project_id",
+    }
+    sums: dict = defaultdict(int)
+    for entry in LedgerEntry.objects.filter(workspace_id=workspace.id, account="workspace"):
+        local = entry.created_at.astimezone(ZoneInfo(ZONE))
+        keys = {GroupBy.DAY: local.date(), GroupBy.HOUR: (local.date(), local.hour)}
+        if FIRST <= local.date() <= LAST and person_ref in (None, entry.person_ref):
+            sums[keys[group] if group in keys else getattr(entry, columns[group])] += entry.cost_micro
+    return dict(sums)
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_every_grouping_equals_a_plain_sum_of_the_ledger(db, acme, is_own):
+    Workspace.objects.filter(id=acme.id).update(timezone=ZONE)
+    person_ref = use_at_random(acme, seed=7, entries=60)[0] if is_own else None
+    if not is_own:
+        use_at_random(acme, seed=8, entries=60)
+    for folds in (0, 1):
+        asked = span(acme.id, zone=ZONE, person_ref=person_ref)
+        found = {**queries.history(asked), GroupBy.HOUR: queries.hours(asked)}
+        assert set(found) == set(GroupBy)
+        for group, rows in found.items():
+            sums = {row.key: row.figures.cost_micro for row in rows}
+            assert sums == plain_sums(acme, group, person_ref), (group, folds)
+        fold()
+
+
+def test_totals_are_the_sums_of_the_rollups(db, acme):
+    use_at_random(acme, seed=9, entries=40)
+    fold()
+    for group in GroupBy:
+        rows = DayTotal.objects.filter(workspace_id=acme.id, dimension=group)
+        assert sum(row.entries for row in rows) == 40, group
+        assert sum(row.cost_micro for row in rows) == sum(
+            row.cost_micro for row in DailyRollup.objects.filter(workspace_id=acme.id)
+        )
+
+
+def test_what_a_former_version_folded_reaches_the_totals_once(db):
+    """While versions change, one that knows no totals folds too: it moves `folded_id` alone."""
+    workspace_id, person_ref = uuid4(), uuid4()
+    write_entry(workspace_id=workspace_id, cost_micro=3)
+    fold()
+    before = RollupState.objects.get().totals_id
+    last = write_entry(workspace_id=workspace_id, person_ref=person_ref, cost_micro=4)
+    with connection.cursor() as cursor:
+        cursor.execute(services.FOLD, {"from": before, "to": last.pk})
+    RollupState.objects.update(folded_id=last.pk, next_id=last.pk)
+    for _ in range(2):
+        assert cost(workspace_id) == 7 and cost(workspace_id, person_ref=person_ref) == 4
+        fold()
+    state = RollupState.objects.get()
+    assert state.totals_id == state.folded_id >= last.pk
+    assert DayTotal.objects.get(workspace_id=workspace_id, dimension="day").cost_micro == 7
+
+
+def test_migration_fills_the_totals_from_the_rollups(db, acme):
+    use_at_random(acme, seed=10, entries=40)
+    fold()
+    columns = ("dimension", "date", "key", "entries", "messages", "cost_micro")
+    expected = set(DayTotal.objects.filter(workspace_id=acme.id).values_list(*columns))
+    DayTotal.objects.all().delete()
+    RollupState.objects.update(totals_id=0)
+    with connection.cursor() as cursor:
+        cursor.execute(fill_day_totals.LOCK)
+        cursor.execute(fill_day_totals.FILL)
+    assert set(DayTotal.objects.filter(workspace_id=acme.id).values_list(*columns)) == expected
+    state = RollupState.objects.get()
+    assert state.totals_id == state.folded_id
 
 
 def test_history_costs_two_queries(db, assert_queries):
@@ -172,8 +247,10 @@ def test_rebuild_makes_the_same_rows(db):
     )
     expected = list(before)
     DailyRollup.objects.filter(workspace_id=workspace_id).update(cost_micro=999)
+    DayTotal.objects.filter(workspace_id=workspace_id).update(cost_micro=999)
     services.rebuild()
     assert list(before) == expected
+    assert cost(workspace_id) == 7
     assert HourlyRollup.objects.filter(workspace_id=workspace_id).count() == 1
 
 

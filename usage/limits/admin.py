@@ -13,7 +13,7 @@ from usage.limits import services
 from usage.limits.models import NoticeDismissal
 from usage.limits.services import LimitRefused, LimitSpec
 from usage.models import Counter, Limit, LimitOverride, QuotaNotice, SubjectKind
-from usage.rollups.models import DailyRollup, HourlyRollup, RollupState
+from usage.rollups.models import DailyRollup, DayTotal, HourlyRollup, RollupState
 from usage.spend import services as spend
 from usage.spend.models import SpendAlarm
 
@@ -225,6 +225,15 @@ class HourlyRollupAdmin(RecordAdmin):
     ordering = ("-id",)
 
 
+@admin.register(DayTotal)
+class DayTotalAdmin(RecordAdmin):
+    list_display = ("date", "workspace", "dimension", "key", "entries", "messages", "cost_micro")
+    text_fields = ("dimension", "key")
+    id_fields = ("workspace_id",)
+    date_hierarchy = "date"
+    ordering = ("-id",)
+
+
 @admin.register(RollupState)
 class RollupStateAdmin(ReadOnlyAdmin):
-    list_display = ("id", "folded_id", "next_id", "folded_at")
+    list_display = ("id", "folded_id", "totals_id", "next_id", "folded_at")

@@ -51,6 +51,7 @@ class DailyRollup(Sums):
                 nulls_distinct=False,
             ),
         ]  # fmt: skip
+        indexes = [models.Index(fields=["workspace_id", "person_ref", "date"], name="daily_rollup_own")]
 
     def __str__(self) -> str:
         return f"{self.date}: {self.entries} entries of {self.workspace_id}"
@@ -71,13 +72,38 @@ class HourlyRollup(Sums):
             ),
             models.CheckConstraint(condition=Q(hour__gte=0, hour__lte=23), name="hourly_rollup_hour"),
         ]
+        indexes = [models.Index(fields=["workspace_id", "person_ref", "date"], name="hourly_rollup_own")]
 
     def __str__(self) -> str:
         return f"{self.date} {self.hour:02}: {self.entries} entries of {self.workspace_id}"
 
 
+class DayTotal(Sums):
+    """One local day of a whole workspace, by one thing only, so that a year is few rows.
+
+    `dimension` is a GroupBy: the day itself (`key` empty), an hour ("07"), or one person, assistant, model, key or
+    project (its id or name as text, empty for none).
+    """
+
+    workspace_id = models.UUIDField()
+    dimension = models.CharField(max_length=10)
+    date = models.DateField()
+    key = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace_id", "dimension", "date", "key"], name="day_total_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.date} by {self.dimension}: {self.entries} entries of {self.workspace_id}"
+
+
 class RollupState(models.Model):
-    """One row: entries up to `folded_id` are in the rollups, all later ones are not.
+    """One row: entries up to `folded_id` are in the daily and hourly rollups, those up to `totals_id` in the totals;
+    all later ones are not.
 
     `next_id` is where the following step may end once every transaction older than `next_xid` is over: a lower id may
     become visible after a higher one.
@@ -85,6 +111,7 @@ class RollupState(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     folded_id = models.BigIntegerField(default=0)
+    totals_id = models.BigIntegerField(default=0, db_default=0)
     next_id = models.BigIntegerField(default=0)
     next_xid = models.BigIntegerField(default=0)
     folded_at = models.DateTimeField(null=True)

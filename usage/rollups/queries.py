@@ -22,26 +22,35 @@ class GroupBy(StrEnum):
     PROJECT = "project"
 
 
-COLUMN = {
-    GroupBy.DAY: "date",
-    GroupBy.PERSON: "person_ref",
-    GroupBy.ASSISTANT: "assistant_id",
+KEYS = {
+    GroupBy.DAY: "''",
+    GroupBy.PERSON: "person_ref::text",
+    GroupBy.ASSISTANT: "COALESCE(assistant_id::text, '')",
     GroupBy.MODEL: "model",
-    GroupBy.API_KEY: "api_key_id",
-    GroupBy.PROJECT: "project_id",
+    GroupBy.API_KEY: "COALESCE(api_key_id::text, '')",
+    GroupBy.PROJECT: "COALESCE(project_id::text, '')",
 }
-DAILY = tuple(COLUMN)
+"""How a row of the ledger, or of the daily rollup, is named in each dimension."""
+HOUR_KEYS = {GroupBy.HOUR: "to_char(local, 'HH24')"}
+DAILY = tuple(KEYS)
 NAMES = ", ".join(SUMMED)
 SUMS = ", ".join(f"sum({name})::bigint" for name in FIGURES)
 KEPT = "workspace_id = %(workspace)s AND date BETWEEN %(first)s AND %(last)s"
 MINE = " AND person_ref = %(person)s"
-# The literal id lets the planner see how little is read; the state, read in the same snapshot, is what decides.
-FRESH = """
-    FROM (SELECT e.*, e.created_at AT TIME ZONE %(zone)s AS local FROM usage_ledgerentry e
-          WHERE e.id > %(folded)s AND e.workspace_id = %(workspace)s AND e.account = 'workspace') fresh
-    WHERE id > (SELECT folded_id FROM usage_rollupstate WHERE id = 1)
-      AND local::date BETWEEN %(first)s AND %(last)s
-"""
+TOTALS = f"""
+    SELECT dimension, date, key, entries, {NAMES} FROM usage_daytotal
+    WHERE {KEPT} AND dimension = ANY(%(dimensions)s)
+"""  # noqa: S608  names of our own columns
+OWN_HOURS = f"""
+    SELECT 'hour', date, lpad(hour::text, 2, '0'), entries, {NAMES} FROM usage_hourlyrollup WHERE {KEPT}{MINE}
+"""  # noqa: S608
+
+
+def dimensions_of(by: tuple[GroupBy, ...]) -> str:
+    """Makes one row per dimension of each row that it is joined to: (dimension, key)."""
+    keys = KEYS | HOUR_KEYS
+    rows = ", ".join(f"('{group}', {keys[group]})" for group in by)
+    return f"LATERAL (VALUES {rows}) part (dimension, key)"
 
 
 @dataclass(frozen=True)
@@ -53,17 +62,6 @@ class Span:
     first: date
     last: date
     person_ref: UUID | None = None
-
-    def parameters(self) -> dict[str, Any]:
-        folded = RollupState.objects.values_list("folded_id", flat=True).get(id=1)
-        return {
-            "workspace": self.workspace_id,
-            "zone": self.zone,
-            "first": self.first,
-            "last": self.last,
-            "person": self.person_ref,
-            "folded": folded,
-        }
 
 
 @dataclass(frozen=True)
@@ -79,52 +77,70 @@ Breakdown = dict[GroupBy, list[Row]]
 
 def history(span: Span, *, by: tuple[GroupBy, ...] = DAILY) -> Breakdown:
     """Sums by each of `by` (not HOUR). Two queries, one pass over the rows. Days in order, others dearest first."""
-    columns = [COLUMN[group] for group in by]
-    mine = MINE if span.person_ref else ""
-    statement = f"""
-        WITH used AS (
-            SELECT {", ".join(COLUMN.values())}, entries, {NAMES} FROM usage_dailyrollup WHERE {KEPT}{mine}
-            UNION ALL
-            SELECT local::date, person_ref, assistant_id, model, api_key_id, project_id, 1, {NAMES} {FRESH}{mine}
-        )
-        SELECT GROUPING({", ".join(columns)}), {", ".join(columns)}, {SUMS} FROM used
-        GROUP BY GROUPING SETS ({", ".join(f"({column})" for column in columns)})
-    """  # noqa: S608  names of our own columns
+    own = f"""
+        SELECT dimension, date, part.key, entries, {NAMES} FROM usage_dailyrollup, {dimensions_of(by)}
+        WHERE {KEPT}{MINE}
+    """  # noqa: S608
     found: Breakdown = {group: [] for group in by}
-    count = len(by)
-    for mask, *rest in _fetch(statement, span):
-        at = next(index for index in range(count) if not mask >> (count - 1 - index) & 1)
-        found[by[at]].append(Row(rest[at], Figures(*rest[count:])))
+    for dimension, day, key, *sums in _read(span, by, own=own, dated="dimension = 'day'"):
+        group = GroupBy(dimension)
+        found[group].append(Row(_key(group, day, key), Figures(*sums)))
     for group, rows in found.items():
-        rows.sort(key=_by_date if group is GroupBy.DAY else _dearest_first)
+        rows.sort(key=_in_order if group is GroupBy.DAY else _dearest_first)
     return found
 
 
 def hours(span: Span) -> list[Row]:
     """Sums by local hour, in order. Two queries."""
-    mine = MINE if span.person_ref else ""
-    statement = f"""
-        WITH used AS (
-            SELECT date, hour, entries, {NAMES} FROM usage_hourlyrollup WHERE {KEPT}{mine}
-            UNION ALL
-            SELECT local::date, extract(hour FROM local), 1, {NAMES} {FRESH}{mine}
-        )
-        SELECT date, hour::int, {SUMS} FROM used GROUP BY date, hour ORDER BY date, hour
-    """  # noqa: S608
-    return [Row((day, hour), Figures(*sums)) for day, hour, *sums in _fetch(statement, span)]
+    rows = _read(span, (GroupBy.HOUR,), own=OWN_HOURS, dated="true")
+    return sorted((Row((day, int(hour)), Figures(*sums)) for _, day, hour, *sums in rows), key=_in_order)
 
 
 def total(rows: list[Row]) -> Figures:
     return sum((row.figures for row in rows), Figures())
 
 
-def _fetch(statement: str, span: Span) -> list[tuple[Any, ...]]:
+def _read(span: Span, by: tuple[GroupBy, ...], *, own: str, dated: str) -> list[tuple[Any, ...]]:
+    """(dimension, date where `dated`, key, sums): what is kept, of everybody or of the one person, and what is fresh."""
+    is_own = span.person_ref is not None
+    state = "folded_id" if is_own else "totals_id"
+    # The literal id lets the planner see how little is read; the state, read in the same snapshot, is what decides.
+    statement = f"""
+        WITH used (dimension, date, key, entries, {NAMES}) AS (
+            {own if is_own else TOTALS}
+            UNION ALL
+            SELECT dimension, local::date, part.key, 1, {NAMES}
+            FROM (SELECT e.*, e.created_at AT TIME ZONE %(zone)s AS local FROM usage_ledgerentry e
+                  WHERE e.id > %(kept)s AND e.workspace_id = %(workspace)s AND e.account = 'workspace') fresh,
+                 {dimensions_of(by)}
+            WHERE id > (SELECT {state} FROM usage_rollupstate WHERE id = 1)
+              AND local::date BETWEEN %(first)s AND %(last)s{MINE if is_own else ""}
+        )
+        SELECT dimension, CASE WHEN {dated} THEN date END, key, {SUMS} FROM used GROUP BY 1, 2, 3
+    """  # noqa: S608
+    parameters = {
+        "workspace": span.workspace_id,
+        "zone": span.zone,
+        "first": span.first,
+        "last": span.last,
+        "person": span.person_ref,
+        "dimensions": [group.value for group in by],
+        "kept": RollupState.objects.values_list(state, flat=True).get(id=1),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(statement, span.parameters())
+        cursor.execute(statement, parameters)
         return list(cursor.fetchall())
 
 
-def _by_date(row: Row) -> Any:
+def _key(group: GroupBy, day: date | None, key: str) -> Any:
+    if group is GroupBy.DAY:
+        return day
+    if group is GroupBy.MODEL:
+        return key
+    return UUID(key) if key else None
+
+
+def _in_order(row: Row) -> Any:
     return row.key
 
 

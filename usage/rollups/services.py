@@ -1,9 +1,10 @@
 """Adds ledger entries to the rollups: each once, in order of id, a step behind what is still being written."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 
+from usage.rollups.queries import HOUR_KEYS, KEYS, dimensions_of
 from usage.rollups.sums import SUMMED
 
 AGE_S = 20
@@ -14,13 +15,14 @@ NAMES = ", ".join(SUMMED)
 DIMENSIONS = "workspace_id, person_ref, assistant_id, model, api_key_id, project_id, run_kind"
 SUMS = ", ".join(f"sum(f.{name})" for name in SUMMED)
 ADDED = ", ".join(f"{name} = kept.{name} + EXCLUDED.{name}" for name in SUMMED)
-
-FOLD = f"""
+FOLDED = f"""
 WITH folded AS (
     SELECT {DIMENSIONS}, {NAMES}, e.created_at AT TIME ZONE COALESCE(w.timezone, 'UTC') AS local
     FROM (SELECT * FROM usage_ledgerentry WHERE id > %(from)s AND id <= %(to)s AND account = 'workspace') e
     LEFT JOIN (SELECT id AS place, timezone FROM tenants_workspace) w ON w.place = e.workspace_id
-), days AS (
+)"""  # noqa: S608  names of our own columns
+FOLD = f"""
+{FOLDED}, days AS (
     INSERT INTO usage_dailyrollup AS kept (workspace_id, date, person_ref, assistant_id, model, api_key_id, project_id,
                                            run_kind, entries, {NAMES})
     SELECT workspace_id, local::date, person_ref, assistant_id, model, api_key_id, project_id, run_kind,
@@ -32,9 +34,20 @@ INSERT INTO usage_hourlyrollup AS kept (workspace_id, date, hour, person_ref, en
 SELECT workspace_id, local::date, extract(hour FROM local)::smallint, person_ref, count(*), {SUMS}
 FROM folded f GROUP BY 1, 2, 3, 4
 ON CONFLICT ON CONSTRAINT hourly_rollup_once DO UPDATE SET entries = kept.entries + EXCLUDED.entries, {ADDED}
-"""  # noqa: S608  names of our own columns
-LOCK = "SELECT folded_id, next_id, next_xid FROM usage_rollupstate WHERE id = 1 FOR UPDATE"
-ADVANCE = "UPDATE usage_rollupstate SET folded_id = %s, folded_at = statement_timestamp() WHERE id = 1"
+"""  # noqa: S608
+FOLD_TOTALS = f"""
+{FOLDED}
+INSERT INTO usage_daytotal AS kept (workspace_id, dimension, date, key, entries, {NAMES})
+SELECT workspace_id, dimension, local::date, key, count(*), {SUMS}
+FROM folded f, {dimensions_of(tuple(KEYS | HOUR_KEYS))} GROUP BY 1, 2, 3, 4
+ON CONFLICT ON CONSTRAINT day_total_once DO UPDATE SET entries = kept.entries + EXCLUDED.entries, {ADDED}
+"""  # noqa: S608
+LOCK = "SELECT folded_id, totals_id, next_id, next_xid FROM usage_rollupstate WHERE id = 1 FOR UPDATE"
+ADVANCE = """
+UPDATE usage_rollupstate SET folded_id = GREATEST(folded_id, %(to)s), totals_id = GREATEST(totals_id, %(to)s),
+    folded_at = statement_timestamp()
+WHERE id = 1
+"""
 AIM = """
 UPDATE usage_rollupstate SET
     next_id = GREATEST(next_id, COALESCE((
@@ -50,8 +63,8 @@ def fold(*, age_s: int = AGE_S) -> int:
     """Adds what is surely complete; returns how many ids it passed. Safe to call at any time, also at once by many."""
     passed = _fold_due()
     with transaction.atomic(), connection.cursor() as cursor:
-        folded_id, next_id, _ = _lock(cursor)
-        if folded_id == next_id:
+        state = _lock(cursor)
+        if state.reached == state.next_id:
             cursor.execute(AIM, [age_s])
     return passed + _fold_due()
 
@@ -62,7 +75,8 @@ def rebuild() -> int:
         _lock(cursor)
         cursor.execute("DELETE FROM usage_dailyrollup")
         cursor.execute("DELETE FROM usage_hourlyrollup")
-        cursor.execute("UPDATE usage_rollupstate SET folded_id = 0 WHERE id = 1")
+        cursor.execute("DELETE FROM usage_daytotal")
+        cursor.execute("UPDATE usage_rollupstate SET folded_id = 0, totals_id = 0 WHERE id = 1")
     return _fold_due()
 
 
@@ -75,20 +89,34 @@ def _fold_due() -> int:
 
 
 def _fold_step() -> int:
+    """The rollups and the totals each from where they end: a version of us that knew no totals may have gone ahead."""
     with transaction.atomic(), connection.cursor() as cursor:
-        folded_id, next_id, next_xid = _lock(cursor)
-        if folded_id == next_id or _oldest_running(cursor) < next_xid:
+        state = _lock(cursor)
+        if state.reached == state.next_id or _oldest_running(cursor) < state.next_xid:
             return 0
-        until = min(next_id, folded_id + BATCH)
-        cursor.execute(FOLD, {"from": folded_id, "to": until})
-        cursor.execute(ADVANCE, [until])
-    return int(until - folded_id)
+        until = min(state.next_id, state.reached + BATCH)
+        if state.folded_id < until:
+            cursor.execute(FOLD, {"from": state.folded_id, "to": until})
+        if state.totals_id < until:
+            cursor.execute(FOLD_TOTALS, {"from": state.totals_id, "to": until})
+        cursor.execute(ADVANCE, {"to": until})
+    return until - state.reached
 
 
-def _lock(cursor: Any) -> tuple[int, int, int]:
+class _State(NamedTuple):
+    folded_id: int
+    totals_id: int
+    next_id: int
+    next_xid: int
+
+    @property
+    def reached(self) -> int:
+        return min(self.folded_id, self.totals_id)
+
+
+def _lock(cursor: Any) -> _State:
     cursor.execute(LOCK)
-    folded_id, next_id, next_xid = cursor.fetchone()
-    return folded_id, next_id, next_xid
+    return _State(*cursor.fetchone())
 
 
 def _oldest_running(cursor: Any) -> int:
