@@ -54,7 +54,9 @@ def salted_hash(salt: bytes, value: Any) -> str:
 def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[PriceRow]) -> dict[str, Any]:
     actual, settlement = run.settlement.actual, run.settlement
     amounts = {name: amount for name, amount in vars(actual).items() if type(amount) is int}
+    later = {"recorded": "later"} if run.is_late else {}
     return {
+        **later,
         "type": "receipt",
         "version": VERSION,
         "receipt_id": receipt_id,

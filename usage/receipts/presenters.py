@@ -77,7 +77,7 @@ def sections(body: dict[str, Any]) -> list[Section]:
             "Salted hashes",
             [
                 Entry("Prompt", texts["prompt"] or "nothing was sent", is_code=True),
-                Entry("Answer", texts["answer"], is_code=True),
+                Entry("Answer", texts["answer"] or "not known", is_code=True),
             ],
         ),
     ]
@@ -103,6 +103,7 @@ def _run(body: dict[str, Any]) -> list[Entry]:
         *(Entry(_words(name), value) for name, value in body["parameters"].items()),
         Entry("Person", body["person_ref"], is_code=True),
         Entry("Run", run["id"], is_code=True),
+        *([Entry("Recorded", "later, from the ledger alone")] if body.get("recorded") else []),
     ]
 
 

@@ -50,6 +50,8 @@ class SettledRun:
     parameters: dict[str, Any]
     started_at: datetime | None
     error_code: str = ""
+    is_late: bool = False
+    """Written from the ledger, some time after the settlement (usage/receipts/late.py)."""
     gates: tuple[Gate, ...] = ()
 
 

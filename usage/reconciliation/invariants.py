@@ -2,7 +2,8 @@
 
 I1 counters are the sum of the ledger · I2 held is the sum of the holds · I3 no entry books more than was held ·
 I4 one settlement per settled hold, none per released one · I5 pools are the sum of what workspaces drew ·
-I6 no ended run holds anything · I7 every correction takes away what it replaces
+I6 no ended run holds anything · I7 every correction takes away what it replaces · I8 no window was used beyond the
+largest amount that its limit had while it was used, corrections aside
 """
 
 from collections import defaultdict
@@ -83,8 +84,19 @@ WHERE r.kind = 'reversal' AND r.created_at >= %(entries_since)s
   AND (r.cost_micro <> -o.cost_micro OR r.input_tokens <> -o.input_tokens OR r.output_tokens <> -o.output_tokens
        OR n.id IS NULL)
 """
+BEYOND = """
+WITH line AS (
+    SELECT e.workspace_id, e.kind, (l ->> 'counter')::bigint AS counter, (l ->> 'used_after')::bigint AS used,
+           (l ->> 'amount')::bigint AS amount
+    FROM usage_ledgerentry e, jsonb_array_elements(e.lines) l
+    WHERE e.created_at >= %(entries_since)s
+      AND (%(workspaces)s::uuid[] IS NULL OR e.workspace_id = ANY (%(workspaces)s))
+)
+SELECT workspace_id, 'counter ' || counter, max(amount), max(used) FROM line GROUP BY workspace_id, counter
+HAVING max(used) > max(amount) AND bool_and(kind = 'settlement')
+"""
 STATEMENTS = {
-    "I1": COUNTERS, "I2": HELD, "I3": WITHIN, "I4": SETTLED_ONCE, "I5": POOLS, "I7": CORRECTED,
+    "I1": COUNTERS, "I2": HELD, "I3": WITHIN, "I4": SETTLED_ONCE, "I5": POOLS, "I7": CORRECTED, "I8": BEYOND,
 }  # fmt: skip
 BEGINNING = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 

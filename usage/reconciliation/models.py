@@ -13,7 +13,6 @@ class BooksItem(models.Model):
     class Kind(models.TextChoices):
         COUNTERS = "counters", "ledger and counters differ"
         RECEIPTS = "receipts", "ledger and receipts differ"
-        NO_RECEIPTS = "no-receipts", "no receipts to compare with"
         PROVIDER = "provider", "ledger and provider differ"
         NO_REPORT = "no-report", "no report of the provider"
         INVARIANT = "invariant", "an invariant does not hold"
@@ -33,6 +32,7 @@ class BooksItem(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     note = models.TextField(blank=True)
     explained_by_ref = models.UUIDField(null=True)
+    alarmed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import httpx2
 from django.conf import settings
 
-METERS = ("input_tokens", "output_tokens")
+METERS = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "images")
+"""What can be compared: the ledger counts these, and a report may name any of them."""
 TIMEOUT_S = 20
 
 
@@ -22,9 +23,11 @@ class ReportUnavailable(Exception):  # noqa: N818  reads as what happened
 
 @dataclass(frozen=True)
 class Billed:
-    """Sums by model and meter, of what was billed in [since, until). None: since ever; until now."""
+    """Sums by model and meter, of what was billed in [since, until). None: since ever; until now. `meters`: those that
+    it names."""
 
     by_model: dict[str, dict[str, int]]
+    meters: tuple[str, ...]
     since: datetime | None = None
     until: datetime | None = None
 
@@ -49,12 +52,16 @@ class JsonReport:
 
 
 def _parse(document: dict[str, Any]) -> Billed:
+    rows = document["by_model"]
+    meters = tuple(meter for meter in METERS if any(meter in row for row in rows))
     by_model: dict[str, dict[str, int]] = {}
-    for row in document["by_model"]:
-        sums = by_model.setdefault(str(row["model"]), dict.fromkeys(METERS, 0))
-        for meter in METERS:
+    for row in rows:
+        sums = by_model.setdefault(str(row["model"]), dict.fromkeys(meters, 0))
+        for meter in meters:
             sums[meter] += int(row.get(meter, 0))
-    return Billed(by_model, _instant(document.get("since")), _instant(document.get("until")))
+    # An empty report says that nothing was billed.
+    named = meters or METERS
+    return Billed(by_model, named, _instant(document.get("since")), _instant(document.get("until")))
 
 
 def _instant(text: str | None) -> datetime | None:

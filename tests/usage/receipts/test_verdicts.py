@@ -1,15 +1,19 @@
 """Two verdicts. Each is shown to fail for its own reason: a row altered behind the triggers, a settlement alone."""
 
+import json
 from contextlib import contextmanager
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 
 from tenants import audit
+from tenants.models import AuditEntry
 from tests.usage.receipts import making
 from usage.models import Hold
-from usage.receipts import integrity, queries, services
+from usage.receipts import integrity, late, presenters, queries, services, verify
 from usage.receipts.models import LogKind, Receipt, SigningKey
 
 
@@ -219,3 +223,26 @@ def test_released_runs_need_no_receipt(workspace_id):
     assert Hold.objects.get(id=hold_id).state == "released"
     assert not Receipt.objects.filter(hold_id=hold_id).exists()
     assert queries.verdicts(workspace_id).hold
+
+
+def test_a_settlement_of_the_time_before_receipts_gets_a_late_one_by_command(db):
+    workspace = uuid4()
+    hold_id = making.settle(workspace, has_receipt=False)
+    assert [row.code for row in queries.verdicts(workspace).completeness.problems] == [
+        "settlement_without_receipt"
+    ]
+    out = StringIO()
+    call_command("issue_missing_receipts", stdout=out)
+    assert f"{workspace}: 1 receipts written" in out.getvalue()
+    assert late.issue_missing(workspace_id=workspace, actor=audit.SYSTEM) == 0
+    assert workspace not in late.list_workspaces()
+    receipt = Receipt.objects.get(hold_id=hold_id)
+    document = services.document(receipt.id)
+    assert document["receipt"]["recorded"] == "later"
+    assert document["receipt"]["texts"] == {"prompt": "", "answer": ""}
+    assert not verify.verify([json.dumps(document)], verify.Report()).problems
+    assert queries.verdicts(workspace).hold
+    (entry,) = AuditEntry.objects.filter(workspace_id=workspace, action="receipts.issued_late")
+    assert entry.data == {"count": 1}
+    shown = {row.name: row.value for part in presenters.sections(document["receipt"]) for row in part.entries}
+    assert shown["Recorded"] == "later, from the ledger alone"
