@@ -36,8 +36,9 @@ def _close(hold_id: UUID, workspace_id: UUID, attempt: int) -> str:
         return _release_orphan(hold_id, "run_gone")
     if attempt == 0 or (run.state == Run.State.QUEUED and attempt < MAX_ATTEMPTS):
         waited = (timezone.now() - run.created_at).total_seconds()
-        holds.postpone_wake(hold_id, attempt=attempt, waited_s=waited)
+        # In this order: who dies in between leaves a run that is due at once.
         services.enqueue(workspace_id=workspace_id, run_id=hold_id)
+        holds.postpone_wake(hold_id, attempt=attempt, waited_s=waited)
         return "requeued"
     claim = holds.claim(hold_id)
     if claim is None:

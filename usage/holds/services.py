@@ -140,8 +140,9 @@ def give_back(hold_id: UUID, *, attempt: int) -> bool:
 
 
 def postpone_wake(hold_id: UUID, *, attempt: int, waited_s: float) -> None:
-    """A queued run was enqueued again: ask later next time, twice as long as it has waited."""
-    wake_in = min(max(FIRST_WAKE_S, waited_s * 2), MAX_WAKE_S)
+    """A queued run was enqueued again: ask next time when it has waited twice as long, so that one wake-up that is lost
+    again costs less than half a minute."""
+    wake_in = min(max(FIRST_WAKE_S, waited_s), MAX_WAKE_S)
     HoldRow.objects.filter(id=hold_id, attempt=attempt, state=HoldRow.State.HELD, is_claimed=False).update(
         lease_expires_at=timezone.now() + timedelta(seconds=wake_in)
     )
