@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from bench import wire
@@ -28,6 +30,7 @@ class Books:
     hold_state: str
     settlements: int
     charged_tokens: int
+    receipts: int
     attempts: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -48,26 +51,36 @@ class Books:
 
 READ = """
 SELECT r.id::text, r.state, r.text, r.attempt, r.created_at, r.started_at, r.finished_at, h.state,
-       count(l.id) FILTER (WHERE l.kind = 'settlement'), coalesce(sum(l.output_tokens), 0)
-FROM {run} r JOIN usage_hold h ON h.id = r.id LEFT JOIN usage_ledgerentry l ON l.hold_id = r.id
-WHERE r.id = ANY(%s)
+       count(l.id), coalesce(sum(l.output_tokens), 0),
+       (SELECT count(*) FROM usage_receipt c WHERE c.hold_id = r.id)
+FROM {run} r JOIN usage_hold h ON h.id = r.id
+LEFT JOIN usage_ledgerentry l ON l.hold_id = r.id AND l.kind = 'settlement' AND l.account = 'workspace'
+WHERE r.id = ANY(%s) OR r.created_at >= to_timestamp(%s)
 GROUP BY r.id, h.id
 """
 
 
-def read(target: Target, run_ids: Iterable[str]) -> dict[str, Books]:
-    """By run id. A run without a row is missing here."""
+def read(target: Target, run_ids: Iterable[str], *, since: float = math.inf) -> dict[str, Books]:
+    """By run id: of these runs, and of all that were created since (Unix time). One without a row is missing here."""
     _, schema = target.workspace()
-    statement = sql.SQL(READ).format(run=sql.Identifier(schema, "assistants_run"))
     with target.database() as connection:
-        rows = connection.execute(statement, [list(run_ids)]).fetchall()
+        return read_from(connection, schema, run_ids, since=since)
+
+
+def read_from(
+    connection: psycopg.Connection, schema: str, run_ids: Iterable[str], *, since: float = math.inf
+) -> dict[str, Books]:
+    statement = sql.SQL(READ).format(run=sql.Identifier(schema, "assistants_run"))
+    rows = connection.execute(statement, [list(run_ids), since]).fetchall()
     return {row[0]: Books(*row) for row in rows}
 
 
 def count_unfinished(target: Target) -> int:
     """Holds of the whole platform without an end."""
     with target.database() as connection:
-        row = connection.execute("SELECT count(*) FROM usage_hold WHERE state = 'held'").fetchone()
+        row = connection.execute(
+            "SELECT count(*) FROM usage_hold WHERE state IN ('held', 'waiting')"
+        ).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -4,7 +4,7 @@ import signal
 import sys
 from pathlib import Path
 
-from config.local.stack import Options, Stack
+from config.local.stack import WATCH_S, Options, Stack
 
 
 def main(directory: str, port: str, provider: str) -> int:
@@ -14,10 +14,18 @@ def main(directory: str, port: str, provider: str) -> int:
     try:
         stack.start()
         print("ready", flush=True)
-        stack.watch()
+        _watch(stack)
     finally:
         stack.stop()
     return 0
+
+
+def _watch(stack: Stack) -> None:
+    """Each death counts as the first: a benchmark that kills often is no crash loop."""
+    while not stack.supervisor.stop_requested.wait(WATCH_S):
+        for child in stack.supervisor.children:
+            child.failures = 0
+        stack.supervisor.watch_once()
 
 
 if __name__ == "__main__":

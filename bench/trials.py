@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from bench import books, wire
 from bench.books import Books
@@ -22,7 +22,7 @@ CLOCK_TOLERANCE_S = 0.05
 
 @dataclass
 class Tally:
-    """Counts over all trials of one kind; all but the first five must stay zero."""
+    """Counts over all trials of one kind; those of WRONGS must stay zero."""
 
     kind: str
     kills: int = 0
@@ -38,13 +38,30 @@ class Tally:
     text_wrong: int = 0
     viewer_wrong: int = 0
     attempts_overlap: int = 0
+    receipts_missing: int = 0
+    receipts_double: int = 0
     to_final_s: list[float] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def is_good(self) -> bool:
-        wrong = (self.lost, self.charged_twice, self.charged_undelivered, self.overcharged)
-        return not (any(wrong) or self.text_wrong or self.viewer_wrong or self.attempts_overlap)
+        return not any(getattr(self, name) for name in WRONGS)
+
+    @property
+    def longest_s(self) -> float:
+        return max(self.to_final_s, default=0.0)
+
+    def add(self, other: "Tally") -> None:
+        """What another one of the same kind counted."""
+        for part in fields(self):
+            if part.name != "kind":
+                setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+
+
+WRONGS = (
+    "lost", "charged_twice", "charged_undelivered", "overcharged", "text_wrong", "viewer_wrong", "attempts_overlap",
+    "receipts_missing", "receipts_double",
+)  # fmt: skip
 
 
 @dataclass
@@ -65,22 +82,20 @@ def _cases(chance: random.Random, number: int, count: int) -> list[Case]:
 
 async def perform(victim: Victim, tally: Tally, chance: random.Random, number: int, runs: int) -> None:
     """Leaves a stack that runs again."""
+    began_at = time.time()
     cases = _cases(chance, number, runs)
-    watching = [asyncio.ensure_future(_ask(victim.target, case)) for case in cases]
+    watching = [asyncio.ensure_future(ask(victim.target, case)) for case in cases]
     # from before the first token of the first run to about the end of the last
     await asyncio.sleep(chance.uniform(0.1, STARTS_WITHIN_S + 6 * WORDS / RATE))
     killed_at = victim.kill(chance)
     tally.kills += 1
     await asyncio.to_thread(victim.recover)
     await asyncio.gather(*watching)
-    await _wait_for_ends(victim.target, killed_at)
-    found = books.read(victim.target, [case.turn.run_id for case in cases if case.turn.run_id])
-    await books.add_provider_records(victim.target, found)
-    for case in cases:
-        judge(tally, case, found.get(case.turn.run_id), killed_at)
+    await conclude(victim.target, tally, cases, began_at, killed_at)
 
 
-async def _ask(target: Target, case: Case) -> None:
+async def ask(target: Target, case: Case) -> None:
+    """Posts the question when its time has come, and follows the answer through all breaks."""
     await asyncio.sleep(case.starts_after)
     turn, asker = case.turn, Asker(target.address, target.key)
     try:
@@ -92,6 +107,20 @@ async def _ask(target: Target, case: Case) -> None:
         turn.error = f"POST: {str(error) or type(error).__name__}"
     if turn.is_accepted:
         await asker.follow(turn, deadline=time.time() + FOLLOW_FOR_S)
+
+
+async def conclude(
+    target: Target, tally: Tally, cases: list[Case], began_at: float, killed_at: float
+) -> None:
+    """Waits until nothing holds any more, then judges all runs that began since, those without an answer too."""
+    await _wait_for_ends(target, killed_at)
+    asked = [case.turn.run_id for case in cases if case.turn.run_id]
+    found = await asyncio.to_thread(books.read, target, asked, since=began_at)
+    await books.add_provider_records(target, found)
+    for case in cases:
+        judge(tally, case, found.pop(case.turn.run_id, None), killed_at)
+    for entry in found.values():
+        judge_unasked(tally, entry)
 
 
 async def _wait_for_ends(target: Target, killed_at: float) -> None:
@@ -120,9 +149,20 @@ def judge(tally: Tally, case: Case, entry: Books | None, killed_at: float) -> No
     _judge_text(tally, case, entry)
 
 
+def judge_unasked(tally: Tally, entry: Books) -> None:
+    """A run whose POST got no answer, though it was committed: it ends and is charged as any other."""
+    if not entry.is_final:
+        tally.lost += 1
+        tally.notes.append(f"lost: {entry.run_id} {entry.state}, its POST was not answered")
+        return
+    _judge_money(tally, entry)
+
+
 def _judge_money(tally: Tally, entry: Books) -> None:
     tally.charged_twice += entry.settlements > 1
     tally.charged_undelivered += bool(entry.settlements and not entry.text)
+    tally.receipts_missing += entry.receipts < min(1, entry.settlements)
+    tally.receipts_double += entry.receipts > min(1, entry.settlements)
     produced = sum(record["output_tokens"] for record in entry.attempts)
     if entry.charged_tokens > produced:
         tally.overcharged += 1

@@ -1,103 +1,110 @@
-"""Parallel calls on a limit, through the web and worker processes, as a client sees them."""
+"""Parallel calls of `/v1/`, as clients see them: connected beforehand, sent at one moment."""
 
 import asyncio
-import threading
+import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
-from bench import report, wire
+import psutil
+
+from bench import processes, wire
 from bench.target import Target
 
 TOKENS = 20
-SAMPLE_S = 0.05
 USED_UP = ("429 insufficient_quota", "quota_exceeded")
-SUM = """
-SELECT COALESCE(max(used), 0), COALESCE(max(used + held), 0) FROM usage_counter WHERE workspace_id = %s AND meter = %s
-"""
 
 
 @dataclass(frozen=True)
-class Race:
-    """`worth`: how many real calls the limit pays for."""
+class Call:
+    """`max_tokens` None: the caller leaves it to the server, as most do."""
 
-    name: str
-    meter: str
-    worth: int
     max_tokens: int | None
+    is_stream: bool = False
+    tokens: int = TOKENS
+
+    def request(self, key: str) -> bytes:
+        text = f"/sim tokens={self.tokens} rate=400 delay_ms=20"
+        body: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
+        if self.max_tokens:
+            body["max_tokens"] = self.max_tokens
+        if self.is_stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return wire.post("/v1/chat/completions", body, wire.bearer(key))
 
 
 @dataclass
-class Outcome:
-    race: Race
-    limit: int
-    served: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
-    most: int = 0
-    used: int = 0
+class Calls:
+    """How they ended. `short`: the limits that immediate refusals named. `at_s`: when each served one had ended."""
+
+    results: list[str] = field(default_factory=list)
+    short: list[dict[str, Any]] = field(default_factory=list)
+    at_s: list[float] = field(default_factory=list)
+    by_web_process: list[int] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
-    def is_exact(self) -> bool:
-        return self.served == self.race.worth and self.most <= self.limit and not self.wrongly_refused
+    def served(self) -> int:
+        return self.results.count("served")
 
-    @property
-    def wrongly_refused(self) -> int:
-        return sum(count for reason, count in self.refused.items() if reason not in USED_UP)
-
-
-class Watch(threading.Thread):
-    """Samples what is used and held together."""
-
-    def __init__(self, target: Target, workspace_id: UUID, meter: str) -> None:
-        super().__init__(daemon=True)
-        self._target, self._arguments = target, (workspace_id, meter)
-        self._over = threading.Event()
-        self.most = self.used = 0
-
-    def run(self) -> None:
-        with self._target.database() as connection:
-            while not self._over.wait(SAMPLE_S):
-                self._sample(connection)
-            self._sample(connection)
-
-    def _sample(self, connection: Any) -> None:
-        self.used, together = connection.execute(SUM, self._arguments).fetchone()
-        self.most = max(self.most, together)
-
-    def end(self) -> None:
-        self._over.set()
-        self.join()
+    def refused(self) -> Counter[str]:
+        return Counter(result for result in self.results if result != "served")
 
 
-def request(target: Target, max_tokens: int | None) -> bytes:
-    text = f"/sim tokens={TOKENS} rate=400 delay_ms=20"
-    body: dict[str, Any] = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}
-    if max_tokens:
-        body["max_tokens"] = max_tokens
-    return wire.post("/v1/chat/completions", body, wire.bearer(target.key))
+async def one(target: Target, raw: bytes) -> str:
+    return _outcome(await wire.ask(target.address, raw), Calls())
 
 
-async def call(target: Target, raw: bytes) -> str:
-    try:
-        answer = await wire.ask(target.address, raw)
-    except OSError as error:
-        return type(error).__name__
-    if answer.status == 200:
-        return "served"
-    return f"{answer.status} {answer.json()['error'].get('code')}"
-
-
-async def measure(target: Target, race: Race, *, callers: int, workspace_id: UUID, limit: int) -> Outcome:
-    watch = Watch(target, workspace_id, race.meter)
-    watch.start()
+async def together(target: Target, raws: Sequence[bytes]) -> Calls:
+    """All at once. `results` are in the order of `raws`."""
+    connections = [await wire.connect(target.address) for _ in raws]
+    calls = Calls(by_web_process=await asyncio.to_thread(_shares, target))
     loop = asyncio.get_running_loop()
     began = loop.time()
-    raw = request(target, race.max_tokens)
-    results = Counter(await asyncio.gather(*(call(target, raw) for _ in range(callers))))
-    seconds = loop.time() - began
-    await asyncio.to_thread(watch.end)
-    served = results.pop("served", 0)
-    report.progress(f"{race.name}: {served} served, {dict(results)}")
-    return Outcome(race, limit, served, results, watch.most, watch.used, seconds)
+
+    async def send(connection: wire.Connection, raw: bytes) -> str:
+        try:
+            outcome = _outcome(await connection.exchange(raw), calls)
+        except OSError as error:
+            outcome = type(error).__name__
+        finally:
+            connection.close()
+        if outcome == "served":
+            calls.at_s.append(loop.time() - began)
+        return outcome
+
+    pairs = zip(connections, raws, strict=True)
+    calls.results = list(await asyncio.gather(*(send(connection, raw) for connection, raw in pairs)))
+    calls.seconds = loop.time() - began
+    return calls
+
+
+def _outcome(answer: wire.Answer, calls: Calls) -> str:
+    if answer.status != 200:
+        error = answer.json()["error"]
+        calls.short += error.get("limits") or []
+        return f"{answer.status} {error.get('code')}"
+    if answer.body.startswith(b"data:"):
+        return _streamed(answer.body)
+    return "served" if answer.json()["choices"] else "empty"
+
+
+def _streamed(body: bytes) -> str:
+    """A stream counts as served when it came to its end and told its usage."""
+    lines = [line[6:] for line in body.split(b"\n\n") if line.startswith(b"data: ")]
+    if lines[-1] != b"[DONE]":
+        return "stream without end"
+    return "served" if json.loads(lines[-2]).get("usage") else "stream without usage"
+
+
+def _shares(target: Target) -> list[int]:
+    """How many of the open connections each web process has."""
+    port = target.address.port
+    return [
+        sum(
+            entry.laddr.port == port and entry.status == psutil.CONN_ESTABLISHED
+            for entry in worker.net_connections("tcp")
+        )
+        for worker in processes.web_workers(target)
+    ]

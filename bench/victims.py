@@ -20,8 +20,11 @@ from bench.target import Target, describe
 from config.local.ports import free_port
 from config.processes import ROOT
 
+KINDS = ("web worker", "web master", "worker-llm", "worker", "beat", "redis", "postgres", "supervisor")
+SUPERVISOR = "supervisor"
 READY_WITHIN_S = 90.0
 POLL_S = 0.1
+NOTHING_MORE: Mapping[str, str] = {}
 PROCESSES = ("web", "worker-llm", "worker", "beat", "redis", "postgres")
 
 
@@ -70,9 +73,12 @@ class Process(WebWorker):
 class Supervisor:
     """A whole stack in a process of its own, started again after each kill. It calls the shared simulated provider."""
 
-    kind = "supervisor"
+    kind = SUPERVISOR
 
-    def __init__(self, shared: Target, directory: Path) -> None:
+    def __init__(
+        self, shared: Target, directory: Path, environment: Mapping[str, str] = NOTHING_MORE
+    ) -> None:
+        self._environment = environment
         self._directory = directory
         self._port = free_port()
         self._provider = f"http://{shared.simulator.host}:{shared.simulator.port}"
@@ -87,7 +93,11 @@ class Supervisor:
             sys.executable, "-m", "bench.own_stack", str(self._directory), str(self._port), self._provider,
         ]  # fmt: skip
         process = subprocess.Popen(
-            command, cwd=ROOT, env=_outside_environment(), stdout=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            env={**_outside_environment(), **self._environment},
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert process.stdout is not None
         if process.stdout.readline().strip() != "ready":
@@ -107,6 +117,14 @@ class Supervisor:
     def close(self) -> None:
         self._process.terminate()
         self._process.wait(timeout=60)
+
+
+def victim(target: Target, kind: str) -> Victim:
+    """Of a stack that runs already; a supervisor comes with a stack of its own."""
+    if kind == WebWorker.kind:
+        return WebWorker(target)
+    blow = signal.SIGQUIT if kind == "postgres" else signal.SIGKILL
+    return Process(target, kind, "web" if kind == "web master" else kind, blow)
 
 
 def _outside_environment() -> Mapping[str, str]:

@@ -9,7 +9,8 @@ import pytest
 
 from bench import report, wire
 from bench.books import Books
-from bench.trials import Case, Tally, judge
+from bench.crash_limits import is_honoured
+from bench.trials import Case, Tally, judge, judge_unasked
 from bench.turns import Seen, Turn
 
 EVENTS = (
@@ -60,7 +61,7 @@ def test_percentiles_are_nearest_rank(share: float, value: float) -> None:
 def run_of(**changed: object) -> Books:
     now = datetime.now(UTC)
     row = {"run_id": "r", "state": "done", "text": "One two", "attempt": 1, "created_at": now, "started_at": now,
-           "finished_at": now, "hold_state": "settled", "settlements": 1, "charged_tokens": 2,
+           "finished_at": now, "hold_state": "settled", "settlements": 1, "charged_tokens": 2, "receipts": 1,
            "attempts": [{"output_tokens": 2, "started_at": 1.0, "ended_at": 2.0}]}  # fmt: skip
     return Books(**{**row, **changed})  # type: ignore[arg-type]
 
@@ -84,6 +85,9 @@ def test_a_whole_run_is_good() -> None:
         (run_of(state="running"), "lost"),
         (run_of(hold_state="held"), "lost"),
         (run_of(settlements=2), "charged_twice"),
+        (run_of(receipts=0), "receipts_missing"),
+        (run_of(receipts=2), "receipts_double"),
+        (run_of(state="failed", text="", settlements=0, charged_tokens=0), "receipts_double"),
         (run_of(state="failed", text=""), "charged_undelivered"),
         (run_of(charged_tokens=3), "overcharged"),
         (run_of(text="One"), "text_wrong"),
@@ -97,6 +101,36 @@ def test_what_is_wrong_is_counted(entry: Books | None, wrong: str) -> None:
     tally = judged(entry)
     assert getattr(tally, wrong) == 1
     assert not tally.is_good
+
+
+def test_a_run_whose_post_was_not_answered_is_judged_too() -> None:
+    for entry, wrong in ((run_of(hold_state="held"), "lost"), (run_of(settlements=2), "charged_twice")):
+        tally = Tally("worker")
+        judge_unasked(tally, entry)
+        assert getattr(tally, wrong) == 1
+    tally = Tally("worker")
+    judge_unasked(tally, run_of())
+    assert tally.is_good
+
+
+@pytest.mark.parametrize(
+    ("entry", "text", "is_kept"),
+    [
+        (run_of(), "One two", True),
+        (run_of(), None, True),
+        (run_of(), "One", False),
+        (run_of(settlements=2, receipts=2), "One two", False),
+        (run_of(receipts=0), "One two", False),
+        (run_of(hold_state="held"), None, False),
+        (run_of(state="failed", text="", settlements=0, receipts=0, hold_state="released"), None, True),
+        (run_of(state="failed", text="", settlements=0, receipts=0, hold_state="released"), "One two", False),
+        (None, None, False),
+    ],
+)
+def test_an_answer_with_2xx_is_kept_only_by_a_run_settled_as_it_was_answered(
+    entry: Books | None, text: str | None, is_kept: bool
+) -> None:
+    assert is_honoured(entry, text) is is_kept
 
 
 async def _converse() -> list[object]:
