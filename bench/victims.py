@@ -28,6 +28,10 @@ NOTHING_MORE: Mapping[str, str] = {}
 PROCESSES = ("web", "worker-llm", "worker", "beat", "redis", "postgres")
 
 
+class StackGone(Exception):  # noqa: N818  reads as what happened
+    """A process did not come back, or not to its work."""
+
+
 class Victim(Protocol):
     """`kill` returns at once with the Unix time of the blow; `recover` when everything runs again."""
 
@@ -140,13 +144,13 @@ def _strike(pid: int, blow: signal.Signals) -> float:
 
 
 def wait_ready(target: Target) -> None:
-    """Until every process runs and the web server says so. Raises SystemExit after a long time."""
+    """Until every process runs and the web server says so. Raises StackGone after a long time."""
     deadline = time.monotonic() + READY_WITHIN_S
     while time.monotonic() < deadline:
         if _all_run(target) and _is_ready(target):
             return
         time.sleep(POLL_S)
-    raise SystemExit("the stack did not come back")
+    raise StackGone("the stack did not come back")
 
 
 def _all_run(target: Target) -> bool:

@@ -21,7 +21,7 @@ from bench.points.registry import BY_NAME, POINTS, Point
 from bench.points.trial import ITSELF, Lane, perform
 from bench.target import Target
 from bench.trials import Tally
-from bench.victims import KINDS, Supervisor
+from bench.victims import KINDS, StackGone, Supervisor
 from config.processes import ROOT
 
 SAME = {"web": "web worker"}
@@ -108,10 +108,20 @@ async def _work(lane: Lane, work: deque[tuple[Point, str]], results: Results) ->
         point, kind = work.popleft()
         tally = Tally(point.name)
         for _ in range(TRIES):
-            tally.add(await perform(lane, point, kind, results.done))
-            if tally.kills:
+            try:
+                tally.add(await perform(lane, point, kind, results.done))
+            except StackGone as error:
+                tally.lost += 1
+                tally.notes.append(f"{point.name}, {kind}: {error}")
+                await asyncio.to_thread(_start_again, lane)
+            if tally.kills or tally.lost:
                 break
         results.add(point, kind, tally)
+
+
+def _start_again(lane: Lane) -> None:
+    lane.stack.kill(lane.chance)
+    lane.stack.recover()
 
 
 def _close_books(place: Path, days: list[str]) -> dict[str, Any]:
