@@ -147,10 +147,11 @@ class Stack:
         self.supervisor.wait_ready(children)
 
     def _start_application(self) -> None:
-        first = self.supervisor.start(self._simulator())
+        simulator = self._simulator()
         self._prepare()
-        last = self.supervisor.start(self._application_services())
-        self.supervisor.wait_ready([*first, *last])
+        # Not before: demo data is of no provider, and the simulator's books begin when it starts.
+        started = self.supervisor.start([*simulator, *self._application_services()])
+        self.supervisor.wait_ready(started)
         self.supervisor.start([self._service("beat", *processes.commands("beat", self.environment))])
 
     def _prepare(self) -> None:

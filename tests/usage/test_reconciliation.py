@@ -300,6 +300,22 @@ def test_new_open_items_are_mailed_to_staff_once_and_again_when_they_come_back(
     assert len(mailoutbox) == 2, "it came back"
 
 
+def test_what_goes_on_is_told_once_a_day(fresh, today, mailoutbox):
+    for day in (today, today - timedelta(days=1)):
+        BooksItem.objects.create(kind=Kind.INVARIANT, workspace_id=fresh, subject="I2 counter 1", day=day)
+    assert alarms.tell_staff() == 1
+    BooksItem.objects.create(
+        kind=Kind.INVARIANT, workspace_id=fresh, subject="I2 counter 1", day=today - timedelta(days=2)
+    )
+    assert alarms.tell_staff() == 0
+    BooksItem.objects.filter(workspace_id=fresh).update(alarmed_at=timezone.now() - timedelta(hours=24))
+    BooksItem.objects.create(
+        kind=Kind.INVARIANT, workspace_id=fresh, subject="I2 counter 1", day=today + timedelta(days=1)
+    )
+    assert alarms.tell_staff() == 1
+    assert len(mailoutbox) == 2
+
+
 def test_mail_that_failed_is_tried_again(
     fresh, today, mailoutbox, monkeypatch, django_capture_on_commit_callbacks
 ):

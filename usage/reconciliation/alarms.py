@@ -1,6 +1,7 @@
 """Open items are told to staff by mail: each once, and again when it comes back."""
 
 import logging
+from datetime import timedelta
 from smtplib import SMTPException
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from tenants.models import Workspace
 from usage.reconciliation.models import BooksItem
 
 MOST_NAMED = 20
+AGAIN_AFTER = timedelta(hours=20)
 logger = logging.getLogger(__name__)
 
 
@@ -35,13 +37,20 @@ def tell_staff() -> int:
 
 
 def _claim() -> list[BooksItem]:
+    """What goes on for days has an item of each day, and is told once a day."""
+    now = timezone.now()
+    standing = BooksItem.objects.filter(state=BooksItem.State.OPEN)
     with transaction.atomic():
-        untold = BooksItem.objects.select_for_update(skip_locked=True)
-        items = list(
-            untold.filter(state=BooksItem.State.OPEN, alarmed_at__isnull=True).order_by("-day", "id")
-        )
-        BooksItem.objects.filter(pk__in=[item.pk for item in items]).update(alarmed_at=timezone.now())
-    return items
+        new = standing.select_for_update(skip_locked=True).filter(alarmed_at__isnull=True)
+        items = list(new.order_by("-day", "id"))
+        told = {_what(item) for item in standing.filter(alarmed_at__gt=now - AGAIN_AFTER)}
+        BooksItem.objects.filter(pk__in=[item.pk for item in items]).update(alarmed_at=now)
+    fresh = {_what(item): item for item in reversed(items) if _what(item) not in told}
+    return list(reversed(fresh.values()))
+
+
+def _what(item: BooksItem) -> tuple[object, ...]:
+    return item.kind, item.workspace_id, item.model, item.subject
 
 
 def _mail(items: list[BooksItem]) -> None:
