@@ -4,8 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from usage.holds.types import Actual
-from usage.models import Hold, LedgerEntry, Meter
-from usage.prices import Rates
+from usage.models import LedgerEntry, Meter
 
 BOOKED = (
     "messages", "input_tokens", "output_tokens", "images", "audio_in_ms", "audio_out_ms", "websites", "generations",
@@ -27,44 +26,26 @@ def amounts(actual: Actual) -> dict[str, int]:
     return {**values, Meter.TOKENS.value: actual.input_tokens + actual.output_tokens}
 
 
-def append_settlement(
-    hold: Hold, billed: Actual, *, cost_micro: int, lines: list[dict[str, object]]
-) -> LedgerEntry:
-    """The one entry of a hold (unique in the database). In the transaction that resolves the hold."""
-    return _append(hold, billed, LedgerEntry.Account.WORKSPACE, cost_micro, lines)
+def entry(
+    billed: Actual, *, cost_micro: int, account: str = LedgerEntry.Account.WORKSPACE
+) -> dict[str, object]:
+    """What `usage_settle` writes of a settlement (usage/sql/holds.sql); the hold says the rest."""
+    return {
+        "account": account,
+        "provider": billed.provider,
+        "model": billed.model,
+        "variant": billed.variant,
+        "is_estimated": billed.is_estimated,
+        "cost_micro": cost_micro,
+        **{name: getattr(billed, name) for name in (*BOOKED, *DETAIL)},
+    }
 
 
-def append_overrun(hold: Hold, *, billed: Actual, actual: Actual, rates: Rates, billed_cost: int) -> None:
+def overrun(billed: Actual, actual: Actual, *, cost_micro: int) -> dict[str, object]:
     """What the provider billed beyond the hold is the platform's loss, in the books by name."""
-    if billed == actual:
-        return
     beyond = {name: getattr(actual, name) - getattr(billed, name) for name in (*BOOKED, *DETAIL)}
-    entry = replace(actual, **{**beyond, "messages": 0})
-    _append(hold, entry, LedgerEntry.Account.PLATFORM, max(0, rates.cost(actual) - billed_cost), [])
-
-
-def _append(
-    hold: Hold, amount: Actual, account: LedgerEntry.Account, cost_micro: int, lines: list[dict[str, object]]
-) -> LedgerEntry:
-    return LedgerEntry.objects.create(
-        hold_id=hold.id,
-        workspace_id=hold.workspace_id,
-        person_ref=hold.person_ref,
-        api_key_id=hold.api_key_id,
-        assistant_id=hold.assistant_id,
-        project_id=hold.project_id,
-        lines=lines,
-        account=account,
-        kind=LedgerEntry.Kind.SETTLEMENT,
-        run_kind=hold.kind,
-        provider=amount.provider,
-        model=amount.model,
-        cost_micro=cost_micro,
-        is_estimated=amount.is_estimated,
-        rated_at=hold.created_at,
-        variant=amount.variant,
-        **{name: getattr(amount, name) for name in (*BOOKED, *DETAIL)},
-    )
+    rest = replace(actual, **{**beyond, "messages": 0})
+    return entry(rest, cost_micro=cost_micro, account=LedgerEntry.Account.PLATFORM)
 
 
 def append_correction(

@@ -61,14 +61,12 @@ def words(stop: Stop) -> str:
     return WORDS[Stop.Scope(stop.scope)]
 
 
-def refuse_if_stopped(*, workspace_id: UUID, assistant_id: UUID | None, model: str) -> None:
-    """One query. Raises RunsStopped with the scope and reason of the stop."""
-    stop = find(workspace_id=workspace_id, assistant_id=assistant_id, model=model)
-    if stop is not None:
-        raise RunsStopped(
-            f"Model calls are stopped ({stop.get_scope_display().lower()}): {stop.reason}",
-            data={"scope": stop.scope, "reason": stop.reason},
-        )
+def refusal(scope: str, reason: str) -> RunsStopped:
+    """What a run that a stop covers is answered with."""
+    return RunsStopped(
+        f"Model calls are stopped ({Stop.Scope(scope).label.lower()}): {reason}",
+        data={"scope": scope, "reason": reason},
+    )
 
 
 def set_stop(

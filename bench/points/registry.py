@@ -75,8 +75,8 @@ POINTS = (
     Point("llm-last-chunk", LLM, "before", "assistants.llm.chat:_drain"),
     # The end is written.
     Point("llm-before-end", LLM, "before", f"{RUNS}:finish_run"),
-    Point("llm-hold-resolved-in-transaction", LLM, "after", f"{HOLDS}:_resolve"),
-    Point("llm-ledger-written-in-transaction", LLM, "after", "usage.ledger:append_settlement"),
+    Point("llm-before-settlement-in-transaction", LLM, "before", f"{HOLDS}:settle"),
+    Point("llm-settled-in-transaction", LLM, "after", f"{HOLDS}:settle"),
     Point("llm-receipt-written-in-transaction", LLM, "after", "usage.receipts.services:issue"),
     Point("llm-before-commit", LLM, "after", f"{RUNS}:_save_end"),
     Point("llm-committed-before-wake", LLM, "before", "usage.receipts.services:wake_sequencer"),

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -41,6 +42,9 @@ FROM unnest(%s::uuid[], %s::int[]) AS mine(id, attempt)
 WHERE h.id = mine.id AND h.attempt = mine.attempt AND h.state = 'held'
 RETURNING h.id
 """
+TERMS = """
+SELECT workspace_id, created_at, output_cap, (request -> 'meters')::text FROM usage_hold WHERE id = %s
+"""
 END_WAITING = """
 UPDATE usage_hold SET state = 'released', resolved_at = statement_timestamp(), release_reason = %s
 WHERE id = %s AND state = 'waiting' RETURNING workspace_id
@@ -54,17 +58,16 @@ def open_hold(request: HoldRequest, *, now: datetime | None = None) -> Hold:
     limits, and for a model without a price where money is limited).
     """
     _require_transaction()
-    stops.refuse_if_stopped(
-        workspace_id=request.workspace_id, assistant_id=request.assistant_id, model=request.model
-    )
-    starts = windows.starts(zone=request.zone, at=now or timezone.now(), anchor_day=request.anchor_day)
+    starts = windows.named(zone=request.zone, at=now or timezone.now(), anchor_day=request.anchor_day)
     answer = _call("SELECT usage_open_hold(%s)", json.dumps(_parameters(request, starts), default=str))
     if answer["decision"] == "refused":
         raise explain.refusal(request, answer)
+    if answer["decision"] == "stopped":
+        raise stops.refusal(answer["scope"], answer["reason"])
     return Hold(request.id, answer["cap"], is_waiting=answer.get("state", answer["decision"]) == "waiting")
 
 
-def _parameters(request: HoldRequest, starts: dict[str, Any]) -> dict[str, Any]:
+def _parameters(request: HoldRequest, starts: windows.Named) -> dict[str, Any]:
     subjects = {
         SubjectKind.WORKSPACE: "",
         SubjectKind.PLATFORM: "",
@@ -83,12 +86,10 @@ def _parameters(request: HoldRequest, starts: dict[str, Any]) -> dict[str, Any]:
         "project_id": request.project_id,
         "kind": request.kind,
         "model": request.model,
+        "provider": settings.PROVIDER_NAME,
         "subjects": {kind: str(value) for kind, value in subjects.items() if value is not None},
         "meters": {meter: amount and [amount.raw, amount.rate] for meter, amount in request.meters.items()},
-        "windows": {
-            window: [start.isoformat(), windows.first_moment(start, request.zone).isoformat()]
-            for window, start in starts.items()
-        },
+        "windows": starts,
         "cap": first_cap,
         "wanted": request.cap,
         "min_cap": min(request.min_cap, request.cap),
@@ -155,58 +156,74 @@ def settle(hold_id: UUID, *, attempt: int, actual: Actual) -> Settlement:
     this attempt does not own the hold (then the caller must write nothing either).
     """
     _require_transaction()
-    hold = HoldRow.objects.get(id=hold_id)
+    terms = _terms(hold_id)
     rates = prices.rates(
-        provider=actual.provider, model=actual.model, at=hold.created_at, variant=actual.variant
+        provider=actual.provider, model=actual.model, at=terms.began_at, variant=actual.variant
     )
-    billed = covered(hold, actual)
-    cost = min(rates.cost(billed), _held(hold, Meter.COST_MICRO, default=rates.cost(billed)))
-    answer = _resolve(
-        hold, attempt, HoldRow.State.SETTLED, "", {**ledger.amounts(billed), Meter.COST_MICRO: cost}
-    )
-    entry = ledger.append_settlement(hold, billed, cost_micro=cost, lines=answer["lines"])
-    ledger.append_overrun(hold, billed=billed, actual=actual, rates=rates, billed_cost=cost)
-    notices.note_crossed(hold.workspace_id, answer["lines"])
-    return Settlement(entry.pk, cost, entry.created_at, billed, answer["lines"])
+    billed = covered(terms, actual)
+    cost = terms.at_most(Meter.COST_MICRO, rates.cost(billed))
+    entries = [ledger.entry(billed, cost_micro=cost)]
+    if billed != actual:
+        entries.append(ledger.overrun(billed, actual, cost_micro=max(0, rates.cost(actual) - cost)))
+    answer = _call(
+        "SELECT usage_settle(%s, %s, %s, %s, %s)",
+        hold_id, attempt, json.dumps({**ledger.amounts(billed), "cost_micro": cost}), json.dumps(entries), FIRST_WAKE_S,
+    )  # fmt: skip
+    _announce_resolved(terms.workspace_id, answer)
+    notices.note_crossed(terms.workspace_id, answer["lines"])
+    return Settlement(answer["entry"], cost, datetime.fromisoformat(answer["at"]), billed, answer["lines"])
 
 
 def release(hold_id: UUID, *, attempt: int, reason: str) -> None:
     """Resolves the hold with nothing charged, in the caller's transaction. Raises HoldLost."""
     _require_transaction()
-    _resolve(HoldRow.objects.get(id=hold_id), attempt, HoldRow.State.RELEASED, reason, {})
+    workspace_id = HoldRow.objects.values_list("workspace_id", flat=True).get(id=hold_id)
+    answer = _call(
+        "SELECT usage_resolve(%s, %s, 'released', %s, '{}', %s)", hold_id, attempt, reason, FIRST_WAKE_S
+    )
+    _announce_resolved(workspace_id, answer)
 
 
-def covered(hold: HoldRow, actual: Actual) -> Actual:
+@dataclass(frozen=True)
+class Terms:
+    """What a hold covers as it is now. A meter that it does not name is not limited by it."""
+
+    workspace_id: UUID
+    began_at: datetime
+    cap: int
+    meters: dict[str, list[int] | None]
+
+    def at_most(self, meter: str, value: int) -> int:
+        found = self.meters.get(meter)
+        return value if found is None else min(value, Amount(*found).at(self.cap))
+
+
+def _terms(hold_id: UUID) -> Terms:
+    with connection.cursor() as cursor:
+        cursor.execute(TERMS, [hold_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise HoldLost()
+    workspace_id, began_at, cap, meters = row
+    return Terms(workspace_id, began_at, cap, json.loads(meters))
+
+
+def covered(terms: Terms, actual: Actual) -> Actual:
     """What of `actual` the hold covers, meter by meter."""
-    amounts = {
-        meter: min(value, _held(hold, meter, default=value))
-        for meter, value in ledger.amounts(actual).items()
-    }
+    amounts = {meter: terms.at_most(meter, value) for meter, value in ledger.amounts(actual).items()}
     changes: dict[str, Any] = {meter: amounts[meter] for meter in ledger.BOOKED}
     changes["cached_tokens"] = min(actual.cached_tokens, changes["input_tokens"])
     changes["reasoning_tokens"] = min(actual.reasoning_tokens, changes["output_tokens"])
     return replace(actual, **changes)
 
 
-def _held(hold: HoldRow, meter: str, *, default: int) -> int:
-    found = hold.request["meters"].get(meter)
-    return default if not found else Amount(*found).at(hold.output_cap)
-
-
-def _resolve(
-    hold: HoldRow, attempt: int, state: HoldRow.State, reason: str, actual: dict[str, int]
-) -> dict[str, Any]:
-    """One statement: flips the hold, moves its counters, lets waiting holds in."""
-    answer = _call(
-        "SELECT usage_resolve(%s, %s, %s, %s, %s, %s)",
-        hold.id, attempt, state.value, reason, json.dumps(actual), FIRST_WAKE_S,
-    )  # fmt: skip
+def _announce_resolved(workspace_id: UUID, answer: dict[str, Any] | None) -> None:
+    """Whoever waited and was let in, or must have a turn of their own. Raises HoldLost."""
     if answer is None:
         raise HoldLost()
-    announce_decided(hold.workspace_id, answer["decided"])
-    if len(answer["decided"]) >= RESOLVE_BATCH:
-        let_in_after_commit(hold.workspace_id)
-    return dict(answer)
+    announce_decided(workspace_id, answer["decided"])
+    if answer["more"] or len(answer["decided"]) >= RESOLVE_BATCH:
+        let_in_after_commit(workspace_id)
 
 
 def announce_decided(workspace_id: UUID, decided: list[list[str]]) -> None:

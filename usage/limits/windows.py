@@ -6,6 +6,7 @@ clocks change, so it lies in exactly one window of each kind.
 
 import calendar
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from usage.models import Window
@@ -18,13 +19,33 @@ def starts(*, zone: str, at: datetime, anchor_day: int = 1) -> dict[str, date]:
 
     `anchor_day` (1-31) is the day of the month on which billing periods begin; in shorter months their last day.
     """
-    today = at.astimezone(ZoneInfo(zone)).date()
+    return _starts(at.astimezone(ZoneInfo(zone)).date(), anchor_day)
+
+
+def _starts(today: date, anchor_day: int) -> dict[str, date]:
     return {
         Window.DAY: today,
         Window.WEEK: today - timedelta(days=today.weekday()),
         Window.MONTH: today.replace(day=1),
         Window.PERIOD: _period_start(today, anchor_day),
         Window.TOTAL: EPOCH,
+    }
+
+
+Named = dict[str, list[str]]
+"""window → [local date on which it began, instant at which it began], both in ISO 8601."""
+
+
+def named(*, zone: str, at: datetime, anchor_day: int = 1) -> Named:
+    """The windows at `at` as `usage_open_hold` takes them."""
+    return _named(zone, at.astimezone(ZoneInfo(zone)).date(), anchor_day)
+
+
+@lru_cache(maxsize=4096)
+def _named(zone: str, today: date, anchor_day: int) -> Named:
+    return {
+        window: [start.isoformat(), first_moment(start, zone).isoformat()]
+        for window, start in _starts(today, anchor_day).items()
     }
 
 

@@ -158,65 +158,108 @@ BEGIN
     RETURN jsonb_build_object('decision', 'held', 'cap', v_now, 'short', v_short);
 END $$;
 
--- Adds a hold's amounts to its counters. Returns the lines with what each holds.
-CREATE OR REPLACE FUNCTION usage_take(p_lines jsonb, p_cap bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Adds a hold's amounts to its counters, one by one in the order of its lines, each found by its key: a join would be
+-- planned for many rows. With p_guarded only if all fit below the line (or within the share), else none.
+-- Returns the lines with what each holds; null when they did not fit.
+DROP FUNCTION IF EXISTS usage_take(jsonb, bigint);
+CREATE OR REPLACE FUNCTION usage_take(p_lines jsonb, p_cap bigint, p_guarded boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    v_lines jsonb;
+    v_line jsonb; v_lines jsonb := '[]'; v_amount bigint; v_id bigint; v_ids bigint[] := '{}'; v_amounts bigint[] := '{}';
 BEGIN
-    UPDATE usage_counter c SET held = c.held + t.amount
-    FROM (SELECT (l ->> 'counter')::bigint AS id,
-                 usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, p_cap) AS amount
-          FROM jsonb_array_elements(p_lines) l) t
-    WHERE c.id = t.id;
-    SELECT COALESCE(jsonb_agg(l || jsonb_build_object(
-               'held', usage_amount((l ->> 'raw')::bigint, (l ->> 'rate')::bigint, p_cap))), '[]'::jsonb)
-    INTO v_lines FROM jsonb_array_elements(p_lines) l;
+    FOR v_line IN SELECT * FROM jsonb_array_elements(p_lines) LOOP
+        v_id := v_line -> 'counter';
+        v_amount := ((v_line -> 'raw')::bigint + p_cap * (v_line -> 'rate')::bigint + 999999) / 1000000;
+        UPDATE usage_counter SET held = held + v_amount
+        WHERE id = v_id AND (NOT p_guarded OR used + held + v_amount <= COALESCE(granted, (v_line -> 'line')::bigint));
+        IF NOT FOUND THEN
+            FOR i IN 1 .. cardinality(v_ids) LOOP
+                UPDATE usage_counter SET held = held - v_amounts[i] WHERE id = v_ids[i];
+            END LOOP;
+            RETURN NULL;
+        END IF;
+        v_ids := v_ids || v_id;
+        v_amounts := v_amounts || v_amount;
+        v_lines := v_lines || jsonb_set(v_line, '{held}', to_jsonb(v_amount));
+    END LOOP;
     RETURN v_lines;
 END $$;
 
--- Opens a hold: {decision: held|waiting|refused|known, cap, short|state}. Repeating it under the same id changes nothing.
+-- Gives back what usage_take added.
+CREATE OR REPLACE FUNCTION usage_untake(p_lines jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_line jsonb;
+BEGIN
+    FOR v_line IN SELECT * FROM jsonb_array_elements(p_lines) LOOP
+        UPDATE usage_counter SET held = held - (v_line -> 'held')::bigint WHERE id = (v_line -> 'counter')::bigint;
+    END LOOP;
+END $$;
+
+-- Opens a hold: {decision: held|waiting|refused|stopped|known, cap, short|state}. Repeating it under the same id changes
+-- nothing. What fits is taken at once; only what does not is decided on with all counters locked.
 CREATE OR REPLACE FUNCTION usage_open_hold(p jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    v_id uuid := (p ->> 'id')::uuid; v_ws uuid := (p ->> 'workspace_id')::uuid; v_cap bigint := (p ->> 'cap')::bigint;
-    v_lines jsonb; v_state jsonb; v_blocked jsonb := '{}'; v_result jsonb; v_known usage_hold;
+    v_id constant uuid := p ->> 'id'; v_ws constant uuid := p ->> 'workspace_id'; v_cap bigint := p -> 'cap';
+    v_decision text := 'held'; v_lines jsonb; v_taken jsonb; v_result jsonb; v_stop usage_stop;
 BEGIN
-    v_lines := usage_find_lines(v_ws, p -> 'subjects', p -> 'meters', p -> 'windows');
-    v_state := usage_lock(ARRAY(SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(v_lines) l));
-    -- Only now: a rival under the same id has the same counters, so it has committed or not begun.
-    SELECT * INTO v_known FROM usage_hold WHERE id = v_id;
+    SELECT * INTO v_stop FROM usage_stop WHERE lifted_at IS NULL AND (scope = 'platform'
+        OR scope = 'workspace' AND target = v_ws::text OR scope = 'assistant' AND target = p ->> 'assistant_id'
+        OR scope = 'model' AND target = p ->> 'model' OR scope = 'provider' AND target = p ->> 'provider') LIMIT 1;
     IF FOUND THEN
-        RETURN jsonb_build_object('decision', 'known', 'state', v_known.state, 'cap', v_known.output_cap);
+        RETURN jsonb_build_object('decision', 'stopped', 'scope', v_stop.scope, 'reason', v_stop.reason);
     END IF;
-    IF NOT EXISTS (SELECT 1 FROM usage_limit WHERE workspace_id = v_ws) THEN
-        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'no_limits');
+    v_lines := usage_find_lines(v_ws, p -> 'subjects', p -> 'meters', p -> 'windows');
+    IF jsonb_path_exists(v_lines, '$[*] ? (@.subject != "platform")')
+            AND NOT jsonb_path_exists(v_lines, '$[*] ? (@.raw == null)') THEN
+        v_taken := usage_take(v_lines, v_cap, true);
+        -- Only now: a rival under the same id has the same counters, so it has committed or not begun; and who waits
+        -- for one of them was written under its lock.
+        IF v_taken IS NOT NULL AND (EXISTS (SELECT FROM usage_hold WHERE id = v_id) OR EXISTS (
+                SELECT FROM usage_hold WHERE workspace_id = v_ws AND state = 'waiting' AND release_reason = '')) THEN
+            PERFORM usage_untake(v_taken);
+            v_taken := NULL;
+        END IF;
     END IF;
-    IF jsonb_path_exists(v_lines, '$[*] ? (@.raw == null)') THEN
-        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'unpriced');
-    END IF;
-    SELECT COALESCE(jsonb_object_agg(l ->> 'counter', true), '{}'::jsonb) INTO v_blocked
-    FROM usage_hold h, jsonb_array_elements(h.lines) l
-    WHERE h.workspace_id = v_ws AND h.state = 'waiting' AND h.release_reason = '';
-    v_result := usage_decide(v_lines, v_state, v_cap, (p ->> 'min_cap')::bigint, v_blocked);
-    IF v_result ->> 'decision' = 'refused' THEN
-        RETURN v_result;
-    END IF;
-    IF v_result ->> 'decision' = 'held' THEN
-        v_lines := usage_take(v_lines, (v_result ->> 'cap')::bigint);
+    IF v_taken IS NULL THEN
+        v_result := usage_weigh(p, v_lines);
+        v_decision := v_result ->> 'decision';
+        IF v_decision NOT IN ('held', 'waiting') THEN
+            RETURN v_result;
+        END IF;
+        v_cap := v_result -> 'cap';
+        v_taken := CASE WHEN v_decision = 'held' THEN usage_take(v_lines, v_cap, false) ELSE v_lines END;
     END IF;
     INSERT INTO usage_hold (id, workspace_id, person_ref, api_key_id, assistant_id, project_id, kind, model, request,
         lines, output_cap, ticket, state, attempt, is_claimed, lease_expires_at, stop_reason, release_reason, created_at)
     VALUES (v_id, v_ws, (p ->> 'person_ref')::uuid, (p ->> 'api_key_id')::uuid, (p ->> 'assistant_id')::uuid,
         (p ->> 'project_id')::uuid, p ->> 'kind', p ->> 'model',
-        jsonb_build_object('cap', v_cap, 'min_cap', (p ->> 'min_cap')::bigint,
-            'wanted', (p ->> 'wanted')::bigint, 'meters', p -> 'meters',
-            'subjects', p -> 'subjects', 'windows', p -> 'windows'),
-        v_lines, (v_result ->> 'cap')::bigint,
-        CASE WHEN v_result ->> 'decision' = 'waiting' THEN nextval('usage_hold_ticket') END,
-        v_result ->> 'decision', 0, false,
-        statement_timestamp() + make_interval(secs => CASE WHEN v_result ->> 'decision' = 'waiting'
-            THEN (p ->> 'wait_s')::int ELSE (p ->> 'wake_s')::int END), '', '', statement_timestamp())
-    ON CONFLICT (id) DO NOTHING;
-    RETURN v_result;
+        jsonb_build_object('cap', p -> 'cap', 'min_cap', p -> 'min_cap', 'wanted', p -> 'wanted',
+            'meters', p -> 'meters', 'subjects', p -> 'subjects', 'windows', p -> 'windows'),
+        v_taken, v_cap, CASE WHEN v_decision = 'waiting' THEN nextval('usage_hold_ticket') END, v_decision, 0, false,
+        statement_timestamp() + make_interval(secs => (p -> CASE WHEN v_decision = 'waiting' THEN 'wait_s'
+            ELSE 'wake_s' END)::int), '', '', statement_timestamp());
+    RETURN COALESCE(v_result, jsonb_build_object('decision', 'held', 'cap', v_cap));
+END $$;
+
+-- What can be done with a request whose lines do not simply fit. Locks all its counters.
+CREATE OR REPLACE FUNCTION usage_weigh(p jsonb, p_lines jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_ws constant uuid := p ->> 'workspace_id'; v_state jsonb; v_blocked jsonb; v_known usage_hold;
+BEGIN
+    v_state := usage_lock(ARRAY(SELECT (l -> 'counter')::bigint FROM jsonb_array_elements(p_lines) l));
+    SELECT * INTO v_known FROM usage_hold WHERE id = (p ->> 'id')::uuid;
+    IF FOUND THEN
+        RETURN jsonb_build_object('decision', 'known', 'state', v_known.state, 'cap', v_known.output_cap);
+    END IF;
+    IF NOT EXISTS (SELECT FROM usage_limit WHERE workspace_id = v_ws) THEN
+        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'no_limits');
+    END IF;
+    IF jsonb_path_exists(p_lines, '$[*] ? (@.raw == null)') THEN
+        RETURN jsonb_build_object('decision', 'refused', 'cap', 0, 'short', '[]'::jsonb, 'reason', 'unpriced');
+    END IF;
+    SELECT COALESCE(jsonb_object_agg(l ->> 'counter', true), '{}'::jsonb) INTO v_blocked
+    FROM usage_hold h, jsonb_array_elements(h.lines) l
+    WHERE h.workspace_id = v_ws AND h.state = 'waiting' AND h.release_reason = '';
+    RETURN usage_decide(p_lines, v_state, (p -> 'cap')::bigint, (p -> 'min_cap')::bigint, v_blocked);
 END $$;
 
 -- The workspace's first waiting holds: {id: lines}. p_fresh reads the limits anew, for when one was changed meanwhile.
@@ -232,6 +275,18 @@ BEGIN
           ORDER BY ticket LIMIT p_limit) first_ones;
     RETURN v_waiting;
 END $$;
+
+CREATE OR REPLACE FUNCTION usage_anybody_waits(p_workspace uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM usage_hold WHERE workspace_id = p_workspace AND state = 'waiting' AND release_reason = '');
+END $$;
+
+-- Of the workspace's first waiting holds, those that need no counter beside these.
+CREATE OR REPLACE FUNCTION usage_waiting_within(p_workspace uuid, p_limit int, p_fresh boolean, p_ids bigint[]) RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT COALESCE(jsonb_object_agg(key, value), '{}'::jsonb) FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh))
+    WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(value) l WHERE NOT (l -> 'counter')::bigint = ANY (p_ids))
+$$;
 
 -- Lets these waiting holds in, in order of ticket, as far as their counters (locked by the caller) allow. One that came
 -- after the locks were taken is not among them: its own turn locks its counters.
@@ -249,7 +304,7 @@ BEGIN
                                  (v_hold.request ->> 'min_cap')::bigint, v_blocked);
         IF v_result ->> 'decision' = 'held' THEN
             UPDATE usage_hold SET state = 'held', output_cap = (v_result ->> 'cap')::bigint,
-                lines = usage_take(v_lines, (v_result ->> 'cap')::bigint),
+                lines = usage_take(v_lines, (v_result ->> 'cap')::bigint, false),
                 lease_expires_at = statement_timestamp() + make_interval(secs => p_wake_s)
             WHERE id = v_hold.id;
         ELSIF v_result ->> 'decision' = 'refused' THEN
@@ -274,7 +329,7 @@ DROP FUNCTION IF EXISTS usage_lock_with_waiting(jsonb, uuid, int);
 CREATE OR REPLACE FUNCTION usage_lock_with(p_own jsonb, p_workspace uuid, p_limit int, p_fresh boolean) RETURNS jsonb
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_ids bigint[]; v_waiting jsonb;
+    v_ids bigint[];
 BEGIN
     v_ids := ARRAY(
         SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(p_own) l
@@ -282,10 +337,7 @@ BEGIN
         SELECT (l ->> 'counter')::bigint
         FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh)) w, jsonb_array_elements(w.value) l);
     PERFORM usage_lock(v_ids);
-    SELECT COALESCE(jsonb_object_agg(key, value), '{}'::jsonb) INTO v_waiting
-    FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh))
-    WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(value) l WHERE NOT (l ->> 'counter')::bigint = ANY (v_ids));
-    RETURN v_waiting;
+    RETURN usage_waiting_within(p_workspace, p_limit, p_fresh, v_ids);
 END $$;
 
 -- Lets waiting holds in whose turn came without a settlement: a limit was changed, another waiter gave up.
@@ -298,33 +350,71 @@ BEGIN
 END $$;
 
 -- Resolves a hold once: gives back what it held, books what was used (never more than held), lets waiting ones in.
--- Returns null when this attempt does not own the hold, else {lines: [… used_before, used_after], decided: [[id, what]]}.
+-- Returns null when this attempt does not own the hold, else {lines: [… used_before, used_after], decided: [[id, what]],
+-- more: whether others may be waiting for their turn}.
 CREATE OR REPLACE FUNCTION usage_resolve(p_id uuid, p_attempt int, p_state text, p_reason text, p_actual jsonb, p_wake_s int)
 RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
-    v_hold usage_hold; v_lines jsonb; v_decided jsonb := '[]'; v_waiting jsonb; v_batch constant int := 20;
+    v_hold usage_hold; v_lines jsonb := '[]'; v_line jsonb; v_decided jsonb := '[]'; v_waiting jsonb := '{}';
+    v_held bigint; v_used bigint; v_counter usage_counter; v_batch constant int := 20; v_more boolean := false;
 BEGIN
     UPDATE usage_hold SET state = p_state, resolved_at = statement_timestamp(), release_reason = p_reason
     WHERE id = p_id AND attempt = p_attempt AND state = 'held' RETURNING * INTO v_hold;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    v_waiting := usage_lock_with(v_hold.lines, v_hold.workspace_id, v_batch, false);
-    WITH wanted AS (
-        SELECT l, (l ->> 'counter')::bigint AS id, (l ->> 'held')::bigint AS held,
-               LEAST(COALESCE((p_actual ->> (l ->> 'meter'))::bigint, 0), (l ->> 'held')::bigint) AS used
-        FROM jsonb_array_elements(v_hold.lines) l
-    ), changed AS (
-        UPDATE usage_counter c SET held = c.held - w.held, used = c.used + w.used
-        FROM wanted w WHERE c.id = w.id RETURNING c.id, c.used, c.held
-    )
-    SELECT COALESCE(jsonb_agg(w.l || jsonb_build_object(
-               'used_before', c.used - w.used, 'used_after', c.used, 'held_after', c.held)), '[]'::jsonb)
-    INTO v_lines FROM wanted w JOIN changed c USING (id);
-    IF v_waiting <> '{}'::jsonb THEN
+    IF usage_anybody_waits(v_hold.workspace_id) THEN
+        v_waiting := usage_lock_with(v_hold.lines, v_hold.workspace_id, v_batch, false);
+    END IF;
+    FOR v_line IN SELECT * FROM jsonb_array_elements(v_hold.lines) LOOP
+        v_held := v_line -> 'held';
+        v_used := LEAST(COALESCE((p_actual -> (v_line ->> 'meter'))::bigint, 0), v_held);
+        UPDATE usage_counter SET held = held - v_held, used = used + v_used
+        WHERE id = (v_line -> 'counter')::bigint RETURNING * INTO v_counter;
+        v_lines := v_lines || (v_line || jsonb_build_object(
+            'used_before', v_counter.used - v_used, 'used_after', v_counter.used, 'held_after', v_counter.held));
+    END LOOP;
+    IF v_waiting = '{}' AND usage_anybody_waits(v_hold.workspace_id) THEN
+        -- Came while this one took its locks: at least those that wait for nothing else. The others get their own turn.
+        v_more := true;
+        v_waiting := usage_waiting_within(v_hold.workspace_id, v_batch, false,
+            ARRAY(SELECT (l -> 'counter')::bigint FROM jsonb_array_elements(v_hold.lines) l));
+    END IF;
+    IF v_waiting <> '{}' THEN
         v_decided := usage_promote(v_hold.workspace_id, v_waiting, p_wake_s);
     END IF;
-    RETURN jsonb_build_object('lines', v_lines, 'decided', v_decided);
+    RETURN jsonb_build_object('lines', v_lines, 'decided', v_decided, 'more', v_more);
+END $$;
+
+-- Resolves a hold with what was used and writes its entries: {entry, at, lines, decided}, null as above.
+-- p_entries: one of the workspace; one of the platform where the provider billed more than was held.
+CREATE OR REPLACE FUNCTION usage_settle(p_id uuid, p_attempt int, p_actual jsonb, p_entries jsonb, p_wake_s int)
+RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    v_answer jsonb; v_entry jsonb; v_hold usage_hold; v_id bigint; v_first bigint;
+BEGIN
+    v_answer := usage_resolve(p_id, p_attempt, 'settled', '', p_actual, p_wake_s);
+    IF v_answer IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO v_hold FROM usage_hold WHERE id = p_id;
+    FOR v_entry IN SELECT * FROM jsonb_array_elements(p_entries) LOOP
+        INSERT INTO usage_ledgerentry (hold_id, workspace_id, person_ref, api_key_id, assistant_id, project_id, lines,
+            account, kind, rated_at, variant, run_kind, provider, model, messages, input_tokens, cached_tokens,
+            output_tokens, reasoning_tokens, images, audio_in_ms, audio_out_ms, websites, generations, cost_micro,
+            is_estimated, created_at)
+        VALUES (p_id, v_hold.workspace_id, v_hold.person_ref, v_hold.api_key_id, v_hold.assistant_id, v_hold.project_id,
+            CASE v_entry ->> 'account' WHEN 'workspace' THEN v_answer -> 'lines' ELSE '[]' END, v_entry ->> 'account',
+            'settlement', v_hold.created_at, v_entry ->> 'variant', v_hold.kind, v_entry ->> 'provider',
+            v_entry ->> 'model', (v_entry -> 'messages')::bigint, (v_entry -> 'input_tokens')::bigint,
+            (v_entry -> 'cached_tokens')::bigint, (v_entry -> 'output_tokens')::bigint,
+            (v_entry -> 'reasoning_tokens')::bigint, (v_entry -> 'images')::bigint, (v_entry -> 'audio_in_ms')::bigint,
+            (v_entry -> 'audio_out_ms')::bigint, (v_entry -> 'websites')::bigint, (v_entry -> 'generations')::bigint,
+            (v_entry -> 'cost_micro')::bigint, (v_entry -> 'is_estimated')::boolean, statement_timestamp())
+        RETURNING id INTO v_id;
+        v_first := COALESCE(v_first, v_id);
+    END LOOP;
+    RETURN v_answer || jsonb_build_object('entry', v_first, 'at', statement_timestamp());
 END $$;
 
 -- A started run asks for more: raises the hold to p_cap, or as far as the full amounts (not the block lines) allow.
