@@ -73,7 +73,7 @@ def _stats(request: MemberRequest) -> list[dict[str, str]]:
         {"label": "Tokens", "value": f"{totals.tokens:,}", "hint": f"in {since}, read and written"},
         {
             "label": "Cost",
-            "value": money.as_text(totals.cost_micro),
+            "value": money.rounded(totals.cost_micro),
             "hint": f"in {since}, whole workspace",
         },
     ]

@@ -1,4 +1,4 @@
-"""Demo data: two workspaces with people of each role, assistants and conversations. Made by services, made once."""
+"""Demo data: two workspaces with people of each role, assistants, usage and conversations. Made by services, once."""
 
 import hashlib
 import hmac
@@ -13,18 +13,22 @@ from django.db import transaction
 from accounts import api_keys, queries
 from accounts import services as accounts_services
 from accounts.models import ApiKey, Membership, User
-from accounts.permissions import Permission
+from accounts.permissions import Member, Permission
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
+from assistants.llm.usage import Usage
 from assistants.models import Assistant
 from assistants.runs import services as runs_services
 from assistants.runs import turns
 from assistants.runs.job import Outcome
 from tenants.models import Workspace
-from tenants.scope import workspace_scope
+from tenants.scope import WorkspaceRef, get_ref, workspace_scope
+from usage import demo as usage_demo
 from usage import prices
 from usage.holds import services as holds
+from usage.receipts import services as receipts
+from usage.receipts.models import LogKind
 
 PASSWORD = "steward-demo"  # noqa: S105  a demo's password is public
 Role = Membership.Role
@@ -84,6 +88,12 @@ TALKS = [
         "So two calls can never spend the same money.",
     ),
 ]
+RELEASE_TALK = (
+    "Notes for 2.4: holds in steps, receipts, a usage page by the hour",
+    "**Steward 2.4**\n\n- Long answers no longer wait for a large budget: they take it step by step.\n"
+    "- Every answer now has a receipt that you can check yourself.\n"
+    "- The usage page shows today by the hour.",
+)
 
 
 def seed() -> bool:
@@ -126,20 +136,26 @@ def _workspace(slug: str, people: list[Person]) -> bool:
         actor = accounts_services.person_actor(users[0])
         for user, person in list(zip(users, people, strict=True))[1:]:
             accounts_services.add_member(workspace_id=workspace.id, user=user, role=person.role, actor=actor)
-        _make_key(workspace, users[0], slug)
-    for user in users[:3]:
-        _fill(workspace, user)
+        key = _make_key(workspace, users[0], slug)
+    members = [_member(workspace, user) for user in users[:3]]
+    talkers = [member for member in members if member.can_chat]
+    assistants = _make_assistants(workspace, talkers[0])
+    _use(get_ref(id=workspace.id), talkers, assistants, key)
     return True
 
 
-def _fill(workspace: Workspace, user: User) -> None:
-    """Assistants (once) and finished conversations of one person, charged like real ones."""
+def _member(workspace: Workspace, user: User) -> Member:
     member = queries.get_member(user_id=user.id, workspace_id=workspace.id, session_key=None)
-    if member is None or not member.can_chat:
-        return
+    assert member is not None
+    return member
+
+
+def _make_assistants(workspace: Workspace, member: Member) -> list[Assistant]:
+    """The default one first."""
     with workspace_scope(workspace.id):
-        if Assistant.objects.count() == 1:
-            for fields in ASSISTANTS:
+        return [
+            builder_queries.get_default_assistant(),
+            *(
                 builder_services.create_assistant(
                     member=member,
                     model=settings.CHAT_MODELS[0],
@@ -147,16 +163,33 @@ def _fill(workspace: Workspace, user: User) -> None:
                     max_output_tokens=2048,
                     **fields,
                 )
-        assistant = builder_queries.get_default_assistant()
-        for question, answer in TALKS:
-            turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)
-            claim = holds.claim(turn.run.id) if turn.run else None
-            if claim is not None and turn.run is not None:
-                runs_services.begin_run(
-                    turn.run, attempt=claim.attempt, request=turns.request_of(turn.run, claim)
-                )
-                outcome = Outcome(text=answer, finish_reason="stop")
-                runs_services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
+                for fields in ASSISTANTS
+            ),
+        ]
+
+
+def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assistant], key: ApiKey) -> None:
+    """Two months of figures, then finished conversations of each person, charged and receipted like real ones."""
+    cast = usage_demo.Cast([member.person_ref for member in members], [row.id for row in assistants], key.id)
+    usage_demo.write_history(workspace, cast)
+    usage_demo.override_a_limit(workspace)
+    usage_demo.limit_nearly_used(workspace, assistants[-1].id, actor=members[0].actor)
+    with workspace_scope(workspace.id):
+        for member in members:
+            for question, answer in TALKS:
+                _talk(member, assistants[0], question, answer)
+        _talk(members[-1], assistants[-1], *RELEASE_TALK)
+    receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)
+
+
+def _talk(member: Member, assistant: Assistant, question: str, answer: str) -> None:
+    turn = chat_services.start_conversation(member=member, assistant=assistant, text=question)
+    claim = holds.claim(turn.run.id) if turn.run else None
+    if claim is not None and turn.run is not None:
+        runs_services.begin_run(turn.run, attempt=claim.attempt, request=turns.request_of(turn.run, claim))
+        usage = Usage(len(question) // 4 + 20, len(answer) // 4, cached_tokens=0, reasoning_tokens=0)
+        outcome = Outcome(text=answer, finish_reason="stop", answered_by=assistant.model, usage=usage)
+        runs_services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
 
 
 def _key_text(slug: str) -> str:
@@ -166,10 +199,10 @@ def _key_text(slug: str) -> str:
     return body + api_keys.checksum(body)
 
 
-def _make_key(workspace: Workspace, owner: User, slug: str) -> None:
+def _make_key(workspace: Workspace, owner: User, slug: str) -> ApiKey:
     text = _key_text(slug)
     membership = Membership.objects.get(workspace=workspace, user=owner)
-    ApiKey.objects.create(
+    return ApiKey.objects.create(
         membership=membership,
         name="Demo key",
         prefix=api_keys.prefix_of(text),

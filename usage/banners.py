@@ -5,7 +5,7 @@ from datetime import datetime
 
 from accounts.permissions import Member
 from tenants.scope import WorkspaceRef
-from usage import stops
+from usage import report, stops
 from usage.limits import mails
 from usage.limits import queries as limits_queries
 
@@ -22,7 +22,8 @@ class Banner:
 
 
 def list_banners(member: Member, workspace: WorkspaceRef, *, now: datetime) -> list[Banner]:
-    """Stops for everybody; notices for owners and admins, until each has dismissed them. Two queries."""
+    """Stops for everybody; notices for owners and admins, until each has dismissed them. Two queries, and one for
+    the names of each kind of subject that a notice is about."""
     found = [
         Banner("danger", "Model calls are stopped", f"{stops.words(stop)} {stop.reason}", "usage-stops")
         for stop in stops.list_standing(workspace.id)
@@ -36,11 +37,12 @@ def _notices(member: Member, workspace: WorkspaceRef, now: datetime) -> list[Ban
     notices = limits_queries.list_notices(
         workspace.id, person_ref=member.person_ref, zone=workspace.timezone, now=now
     )
+    names = report.names_of_subjects(workspace.id, [notice.limit for notice in notices])
     return [
         Banner(
             tone="danger" if notice.line == notice.Line.BLOCK else "warning",
             title=_sentence(mails.title_of(notice)),
-            text=mails.text_of(notice),
+            text=mails.text_of(notice, zone=workspace.timezone, name=names.get(notice.limit.subject_id, "")),
             leads_to="usage",
             notice_id=notice.pk,
         )

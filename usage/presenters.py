@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from urllib.parse import urlencode
 
-from usage import charts, report, words
+from usage import charts, money, words
 from usage.limits.queries import Standing
 from usage.models import Meter, SubjectKind, Window
 from usage.report import NamedRow
@@ -28,11 +28,6 @@ CAPTIONS = {
     GroupBy.API_KEY: "By API key",
     GroupBy.PROJECT: "By project",
 }
-SUBJECT_GROUP = {
-    SubjectKind.PERSON: GroupBy.PERSON,
-    SubjectKind.API_KEY: GroupBy.API_KEY,
-    SubjectKind.ASSISTANT: GroupBy.ASSISTANT,
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +39,7 @@ class MeterView:
     held: str
     limit: str
     block_at: str
-    percent: int
+    status: str
     tone: str
     gauge: charts.Gauge | None
     resets_at: str
@@ -52,7 +47,8 @@ class MeterView:
     is_projected_over: bool
     who_can_raise: str
     set_by: str
-    is_overridden: bool
+    overridden_until: str
+    edit_query: str
 
 
 def meters(standings: Sequence[Standing], *, zone: str, names: dict[str, str]) -> list[MeterView]:
@@ -63,7 +59,6 @@ def _meter(row: Standing, zone: str, name: str) -> MeterView:
     def say(amount: int | None) -> str:
         return "" if amount is None else words.amount(row.meter, amount)
 
-    percent = 0 if not row.limit else min(row.used * 100 // row.limit, 999)
     over = row.limit is not None and row.projected is not None and row.projected > row.limit
     subject = words.SUBJECTS[SubjectKind(row.subject)]
     meter = words.METERS[Meter(row.meter)].capitalize()
@@ -75,39 +70,37 @@ def _meter(row: Standing, zone: str, name: str) -> MeterView:
         held=say(row.held) if row.held else "",
         limit=say(row.limit),
         block_at=say(row.block_at) if row.block_at != row.limit else "",
-        percent=percent,
-        tone=_tone(row),
+        status=_status(row)[0],
+        tone=_status(row)[1],
         gauge=charts.gauge(used=row.used, held=row.held, limit=row.limit, block_at=row.block_at),
         resets_at=words.local(row.resets_at, zone) if row.resets_at else "",
         projected=say(row.projected) if row.used else "",
         is_projected_over=over,
         who_can_raise=row.who_can_raise,
         set_by=words.SOURCES.get(row.set_by, ""),  # type: ignore[call-overload]  # the column is a plain string
-        is_overridden=row.is_overridden,
+        overridden_until=words.local(row.overridden_until, zone) if row.overridden_until else "",
+        edit_query=urlencode(
+            {"subject": f"{row.subject}:{row.subject_id}", "meter": row.meter, "window": row.window}
+        ),
     )
 
 
-def _tone(row: Standing) -> str:
-    if row.limit is None or row.block_at is None:
-        return ""
+def _status(row: Standing) -> tuple[str, str]:
+    """(words, tone) of a limit that needs looking at."""
+    if row.limit is None or row.block_at is None or row.warn_at is None:
+        return "", ""
+    if row.limit == 0:
+        return "Nothing allowed", "danger"
+    if row.used >= row.limit:
+        return "Used up", "danger"
     if row.used >= row.block_at:
-        return "danger"
-    return "warning" if row.used * 100 >= row.limit * 80 else ""
-
-
-def subject_names(workspace_id: Any, standings: Sequence[Standing]) -> dict[str, str]:
-    """One query per kind of subject that occurs. In the workspace."""
-    names: dict[str, str] = {}
-    for kind, by in SUBJECT_GROUP.items():
-        ids = {UUID(row.subject_id) for row in standings if row.subject == kind}
-        found = report.names_of(workspace_id, by, ids)
-        names |= {str(key): found.get(key, report.GONE[by]) for key in ids}
-    return names
+        return "New answers refused", "danger"
+    return ("Nearly used up", "warning") if row.used >= row.warn_at else ("", "")
 
 
 def measured(figures: Figures, measure: str) -> tuple[int, str]:
     amount = {"cost": figures.cost_micro, "tokens": figures.tokens}.get(measure, figures.messages)
-    return amount, words.money(amount) if measure == "cost" else f"{amount:,}"
+    return amount, money.rounded(amount) if measure == "cost" else f"{amount:,}"
 
 
 def day_chart(rows: Sequence[Row], measure: str) -> charts.Chart:
@@ -133,13 +126,13 @@ def _table_row(named: NamedRow, measure: str, most: int) -> dict[str, Any]:
         "messages": f"{figures.messages:,}",
         "input_tokens": f"{figures.input_tokens:,}",
         "output_tokens": f"{figures.output_tokens:,}",
-        "cost": words.money(figures.cost_micro),
+        "cost": money.rounded(figures.cost_micro),
     }
 
 
 def stats(figures: Figures, *, hint: str, whose: str) -> list[dict[str, str]]:
     shown = [
-        ("Cost", words.money(figures.cost_micro), whose),
+        ("Cost", money.rounded(figures.cost_micro), whose),
         ("Answers", f"{figures.messages:,}", hint),
         ("Tokens read", f"{figures.input_tokens:,}", f"{figures.cached_tokens:,} of them cached"),
         ("Tokens written", f"{figures.output_tokens:,}", f"{figures.reasoning_tokens:,} of them reasoning"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from accounts.permissions import Member
 from config import errors, ports
 from tenants.scope import WorkspaceRef
 from usage.limits.queries import Viewpoint
+from usage.models import SubjectKind
 from usage.rollups import queries
 from usage.rollups.queries import GroupBy, Row, Span
 
@@ -27,6 +28,23 @@ GONE = {
     GroupBy.ASSISTANT: "A removed assistant",
     GroupBy.API_KEY: "A removed key",
 }
+
+
+SUBJECT_GROUP = {
+    SubjectKind.PERSON: GroupBy.PERSON,
+    SubjectKind.API_KEY: GroupBy.API_KEY,
+    SubjectKind.ASSISTANT: GroupBy.ASSISTANT,
+}
+
+
+class Limited(Protocol):
+    """A limit, or how one stands."""
+
+    @property
+    def subject_kind(self) -> str: ...
+
+    @property
+    def subject_id(self) -> str: ...
 
 
 class RangeRefused(errors.DomainError):
@@ -110,6 +128,17 @@ def names_of(workspace_id: UUID, by: GroupBy, ids: Iterable[UUID]) -> dict[UUID,
     if by is GroupBy.ASSISTANT:
         return ports.assistant_names(ids=wanted)
     return accounts_queries.names_of_keys(workspace_id, wanted)
+
+
+def names_of_subjects(workspace_id: UUID, limits: Iterable[Limited]) -> dict[str, str]:
+    """Names by id as text. One query per kind of subject that occurs. In the workspace."""
+    rows = list(limits)
+    names: dict[str, str] = {}
+    for kind, by in SUBJECT_GROUP.items():
+        ids = {UUID(row.subject_id) for row in rows if row.subject_kind == kind}
+        found = names_of(workspace_id, by, ids)
+        names |= {str(key): found.get(key, GONE[by]) for key in ids}
+    return names
 
 
 def _named_hour(row: Row) -> NamedRow:

@@ -26,6 +26,7 @@ class StandingSerializer(serializers.Serializer):
     subject = serializers.ChoiceField(choices=SubjectKind.choices)
     subject_id = serializers.CharField(help_text="Empty for the workspace.")
     limit = serializers.IntegerField(allow_null=True)
+    warn_at = serializers.IntegerField(allow_null=True, help_text="From here the owners are told.")
     block_at = serializers.IntegerField(allow_null=True, help_text="New runs are refused above this.")
     used = serializers.IntegerField()
     held = serializers.IntegerField(help_text="By runs that are going on; what they do not use returns.")
@@ -37,6 +38,7 @@ class StandingSerializer(serializers.Serializer):
     who_can_raise = serializers.CharField()
     set_by = serializers.CharField(help_text="plan, key, workspace or staff.")
     is_overridden = serializers.BooleanField()
+    overridden_until = serializers.DateTimeField(allow_null=True)
 
 
 class PeriodSerializer(serializers.Serializer):

@@ -1,5 +1,7 @@
 """A workspace limits its own people, assistants and keys on a page; notices of crossed lines are banners."""
 
+import html
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,7 +11,7 @@ from accounts.models import ApiKey
 from tenants import audit
 from tenants.models import AuditEntry
 from tests import factories
-from usage.limits import services
+from usage.limits import mails, services
 from usage.limits.models import NoticeDismissal
 from usage.limits.services import LimitSpec
 from usage.models import Limit, QuotaNotice
@@ -54,9 +56,21 @@ def test_others_may_not_look_or_set(request, db, acme, member, role):
 def test_money_is_given_in_whole_units_and_audio_in_seconds(db, acme, owner, member):
     client = owner.browser()
     client.post(PAGE, form(person(member), meter="cost_micro", amount="25"))
+    client.post(PAGE, form(person(member), meter="cost_micro", window="month", amount="2.50"))
     client.post(PAGE, form(person(member), meter="audio_in_ms", amount="90"))
-    assert dict(own(acme).values_list("meter", "amount")) == {"cost_micro": 25_000_000, "audio_in_ms": 90_000}
-    assert own(acme).get(meter="cost_micro").block_percent == 95
+    assert set(own(acme).values_list("meter", "amount", "block_percent")) == {
+        ("cost_micro", 25_000_000, 95), ("cost_micro", 2_500_000, 95), ("audio_in_ms", 90_000, 100),
+    }  # fmt: skip
+
+
+def test_change_opens_the_form_filled_with_what_it_is_for(db, acme, owner, member):
+    client = owner.browser()
+    client.post(PAGE, form(person(member)))
+    page = client.get(PAGE).content.decode()
+    link = re.search(r'href="([^"]*\?subject=[^"]*)"', page)
+    filled = client.get(html.unescape(link[1])).content.decode()
+    assert f'value="{person(member)}" selected' in filled
+    assert 'value="messages" selected' in filled and 'value="day" selected' in filled
 
 
 def test_keys_and_assistants_of_the_workspace_are_offered(db, acme, owner, in_acme):
@@ -69,7 +83,9 @@ def test_keys_and_assistants_of_the_workspace_are_offered(db, acme, owner, in_ac
     assert sorted(own(acme).values_list("subject_kind", flat=True)) == ["api_key", "assistant"]
 
 
-@pytest.mark.parametrize("change", [{"amount": "-1"}, {"amount": ""}, {"meter": "seats"}, {"window": "hour"}])
+@pytest.mark.parametrize(
+    "change", [{"amount": "-1"}, {"amount": ""}, {"amount": "2.50"}, {"meter": "seats"}, {"window": "hour"}]
+)
 def test_strange_values_are_explained_and_change_nothing(db, acme, owner, member, change):
     response = owner.browser().post(PAGE, form(person(member), **change))
     assert response.status_code == 422
@@ -137,6 +153,27 @@ class TestNotices:
     ):
         assert [self.seen(person) for person in (owner, admin, member, viewer)] == [True, True, False, False]
         assert b"Messages nearly used up" in owner.browser().get("/w/acme/chat/").content
+
+    def test_mail_says_the_same_words_as_the_page(self, notice, owner, acme, member, mailoutbox):
+        member_limit = services.set_limit(
+            workspace_id=acme.id,
+            spec=LimitSpec("cost_micro", "month", 5_000_000, "person", str(member.member.person_ref)),
+            source="staff",
+            actor=audit.SYSTEM,
+        )
+        QuotaNotice.objects.create(
+            workspace_id=acme.id, limit=member_limit, window_start=notice.window_start.replace(day=1), line="block",
+            used=4_900_000, amount=5_000_000,
+        )  # fmt: skip
+        mails.send_due()
+        sent = next(mail for mail in mailoutbox if "spend used up" in mail.subject)
+        text = sent.body.split("\n")[0]
+        assert text.startswith(
+            f"$4.90 of $5.00 of {member.user.name} are spent this month. New answers that need more are refused until "
+            "it begins anew or is raised. It begins anew on 1 "
+        )
+        assert text.endswith("It can be raised by an administrator of the workspace.")
+        assert text in owner.browser().get("/w/acme/").content.decode()
 
     def test_dismissed_by_one_and_still_told_to_the_other(self, notice, owner, admin):
         response = owner.browser().post(

@@ -20,6 +20,7 @@ from tenants.scope import workspace_scope
 from tests import factories
 from tests.usage.books import write_entry
 from usage import money
+from usage.holds import explain
 from usage.holds.types import QuotaExceeded
 from usage.limits import services as limits
 from usage.limits.services import LimitSpec
@@ -56,6 +57,7 @@ def test_htmx_gets_a_dialog_with_the_limit(used_up, member):
         "<dt>Used</dt><dd>2</dd>",
         "<dt>Held by running answers</dt><dd>0</dd>",
         "<dt>This would need</dt><dd>1</dd>",
+        "<dt>Together</dt><dd>3</dd>",
         "<dt>Limit</dt><dd>2</dd>",
     ):
         assert line in page
@@ -105,8 +107,26 @@ def test_rest_gives_problem_details(used_up, member):
         "meter": "messages", "subject": "workspace", "window": "day", "limit": 2, "used": 2, "held": 0, "needed": 1,
     }  # fmt: skip
     assert line["who_can_raise"] == "an owner, by changing the plan"
-    assert line["text"] in body["detail"]
+    assert line["after"] == 3
+    assert line["text"] == body["detail"]
+    assert line["text"].startswith(
+        "Messages today, for this workspace: 2 used, 0 held by running answers, 1 needed; that is 3, and the limit "
+        "is 2. It begins anew on "
+    )
+    assert line["text"].endswith("at 00:00 (UTC). It can be raised by an owner, by changing the plan.")
     assert datetime.fromisoformat(line["resets_at"]) > datetime.now(UTC)
+
+
+def test_money_is_said_with_the_line_at_which_new_answers_stop():
+    line = {
+        "meter": "cost_micro", "subject": "person", "window": "total", "start": "1970-01-01", "amount": 2_000_000,
+        "line": 1_900_000, "used": 1_899_999, "held": 9_500, "need": 501,
+    }  # fmt: skip
+    assert explain.describe(line, zone="UTC")["text"] == (
+        "Spend in total, for you: $1.89 used, $0.0095 held by running answers, $0.000501 needed; that is $1.91, and "
+        "new answers stop at $1.90 of $2.00. It does not begin anew. It can be raised by an administrator of the "
+        "workspace."
+    )
 
 
 def test_openai_gives_429_insufficient_quota_that_is_not_retried(used_up, member):

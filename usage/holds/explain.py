@@ -9,6 +9,7 @@ from django.conf import settings
 
 from tenants import links
 from tenants.scope import WorkspaceNotFound, get_ref
+from usage import money
 from usage.holds.types import HoldRequest, QuotaExceeded
 from usage.limits import windows
 from usage.models import Meter, SubjectKind, Window
@@ -94,6 +95,7 @@ def describe(line: dict[str, Any], *, zone: str, anchor_day: int = 1) -> dict[st
         "used": line["used"],
         "held": line["held"],
         "needed": line.get("need", 0),
+        "after": line["used"] + line["held"] + line.get("need", 0),
         "resets_at": resets_at.isoformat() if resets_at else None,
         "who_can_raise": WHO_CAN_RAISE[SubjectKind(line["subject"])],
     }
@@ -101,20 +103,35 @@ def describe(line: dict[str, Any], *, zone: str, anchor_day: int = 1) -> dict[st
 
 
 def _sentence(line: dict[str, Any], resets_at: datetime | None, zone: str) -> str:
+    """`Messages today, for this workspace: 498 used, 2 held by running answers, 1 needed; that is 501 of 500. …`"""
     meter = Meter(line["meter"])
-    used, limit = quantity(meter, line["used"]), quantity(meter, line["block_at"])
-    reset = f" It begins anew on {_local(resets_at, zone)}." if resets_at else ""
-    return (
-        f"{limit} {METER_WORDS[meter]} {WINDOW_WORDS[Window(line['window'])]} is the limit for "
-        f"{SUBJECT_WORDS[SubjectKind(line['subject'])]}, and {used} are used.{reset} "
-        f"It can be raised by {line['who_can_raise']}."
-    )
+    used, held, needed, after = (quantity(meter, line[name]) for name in ("used", "held", "needed", "after"))
+    title = title_of(meter, line["window"], line["subject"])
+    whole = f"that is {after}, and {stops_at(meter, line['block_at'], line['limit'])}."
+    ends = [reset_of(resets_at, zone), f"It can be raised by {line['who_can_raise']}."]
+    return " ".join([f"{title}: {used} used, {held} held by running answers, {needed} needed;", whole, *ends])
+
+
+def title_of(meter: str, window: str, subject: str) -> str:
+    """`Messages today, for this workspace`"""
+    words = f"{METER_WORDS[Meter(meter)]} {WINDOW_WORDS[Window(window)]}".capitalize()
+    return f"{words}, for {SUBJECT_WORDS[SubjectKind(subject)]}"
+
+
+def stops_at(meter: str, block_at: int, limit: int) -> str:
+    if block_at == limit:
+        return f"the limit is {quantity(meter, limit)}"
+    return f"new answers stop at {quantity(meter, block_at)} of {quantity(meter, limit)}"
+
+
+def reset_of(resets_at: datetime | None, zone: str) -> str:
+    return f"It begins anew on {_local(resets_at, zone)}." if resets_at else "It does not begin anew."
 
 
 def quantity(meter: str, amount: int) -> str:
-    """`1,234`; money as `$1.23`, audio in seconds."""
+    """`1,234`; money as `$1.23`, below a cent with every digit; audio in seconds."""
     if meter == Meter.COST_MICRO:
-        return f"${amount // 1_000_000:,}.{amount % 1_000_000 // 10_000:02}"
+        return money.rounded(amount)
     if meter in (Meter.AUDIO_IN_MS, Meter.AUDIO_OUT_MS):
         return f"{amount // 1000:,}"
     return f"{amount:,}"

@@ -10,7 +10,8 @@ from usage.holds import explain
 from usage.limits.queries import METERS_OF_RUNS
 from usage.models import Meter, Stop, SubjectKind, Window
 
-MONEY_HELP = "Money in whole units of the currency, such as 25; everything else in pieces, tokens or seconds."
+AMOUNT_HELP = "Money such as 25 or 2.50; everything else in whole pieces, tokens or seconds."
+NOT_WHOLE = "Only money can be set to a part of one."
 SECONDS = (Meter.AUDIO_IN_MS, Meter.AUDIO_OUT_MS)
 LARGEST = 10**12
 
@@ -23,7 +24,7 @@ class LimitForm(forms.Form):
         choices=[(meter.value, explain.METER_WORDS[meter].capitalize()) for meter in METERS_OF_RUNS]
     )
     window = forms.ChoiceField(label="Per", choices=[(w.value, words.WINDOWS[w]) for w in Window])
-    amount = forms.IntegerField(min_value=0, max_value=LARGEST, help_text=MONEY_HELP)
+    amount = forms.DecimalField(min_value=0, max_value=LARGEST, decimal_places=2, help_text=AMOUNT_HELP)
 
     def __init__(self, *args: Any, subjects: list[tuple[str, str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +35,9 @@ class LimitForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         if "amount" in data and "meter" in data:
-            data["amount"] *= _unit(data["meter"])
+            if data["meter"] != Meter.COST_MICRO and data["amount"] % 1:
+                raise forms.ValidationError({"amount": NOT_WHOLE})
+            data["amount"] = int(data["amount"] * _unit(data["meter"]))
         if "subject" in data:
             data["subject_kind"], _, data["subject_id"] = data["subject"].partition(":")
         return data

@@ -9,11 +9,23 @@ from django.utils import timezone
 
 from accounts.models import Membership
 from tenants import links
-from tenants.scope import WorkspaceNotFound, WorkspaceRef, get_ref
+from tenants.scope import WorkspaceNotFound, WorkspaceRef, get_ref, workspace_scope
+from usage import report
 from usage.holds import explain
+from usage.limits import windows
 from usage.models import Meter, QuotaNotice, SubjectKind, Window
 
 BATCH = 100
+OTHERS = {
+    SubjectKind.PERSON: "a former member",
+    SubjectKind.API_KEY: "a removed key",
+    SubjectKind.ASSISTANT: "a removed assistant",
+    SubjectKind.PROJECT: "a project",
+}
+CONSEQUENCES = (
+    "At the limit, new answers that need more are refused.",
+    "New answers that need more are refused until it begins anew or is raised.",
+)
 
 
 def send_due() -> int:
@@ -46,13 +58,11 @@ def _send(notice: QuotaNotice) -> None:
 
 def describe(notice: QuotaNotice, workspace: WorkspaceRef) -> dict[str, object]:
     """The notice in words, for its mail."""
-    subject = SubjectKind(notice.limit.subject_kind)
+    with workspace_scope(workspace.id):
+        names = report.names_of_subjects(workspace.id, [notice.limit])
     return {
         "title": title_of(notice),
-        "text": text_of(notice),
-        "is_block": notice.line == QuotaNotice.Line.BLOCK,
-        "subject": explain.SUBJECT_WORDS[subject],
-        "who_can_raise": explain.WHO_CAN_RAISE[subject],
+        "text": text_of(notice, zone=workspace.timezone, name=names.get(notice.limit.subject_id, "")),
         "workspace": workspace,
         "usage_url": links.absolute_workspace_url(workspace, "usage"),
     }
@@ -63,15 +73,23 @@ def title_of(notice: QuotaNotice) -> str:
     return f"{meter} {'used up' if notice.line == QuotaNotice.Line.BLOCK else 'nearly used up'}"
 
 
-def text_of(notice: QuotaNotice) -> str:
-    """The same sentence in mail and page."""
+def text_of(notice: QuotaNotice, *, zone: str, name: str = "") -> str:
+    """The same sentences in mail and page. `name`: of the person, assistant, key or project."""
     limit = notice.limit
     used, amount = explain.quantity(limit.meter, notice.used), explain.quantity(limit.meter, notice.amount)
-    window = explain.WINDOW_WORDS[Window(limit.window)]
-    whose = (
-        "" if limit.subject_kind == SubjectKind.WORKSPACE else f" of one {limit.get_subject_kind_display()}"
+    meter = "" if limit.meter == Meter.COST_MICRO else f" {explain.METER_WORDS[Meter(limit.meter)]}"
+    subject = SubjectKind(limit.subject_kind)
+    whose = "" if subject == SubjectKind.WORKSPACE else f" of {name or OTHERS[subject]}"
+    verb = "spent" if limit.meter == Meter.COST_MICRO else "used"
+    resets_at = windows.resets_at(limit.window, notice.window_start, zone=zone)
+    return " ".join(
+        [
+            f"{used} of {amount}{meter}{whose} are {verb} {explain.WINDOW_WORDS[Window(limit.window)]}.",
+            CONSEQUENCES[notice.line == QuotaNotice.Line.BLOCK],
+            explain.reset_of(resets_at, zone),
+            f"It can be raised by {explain.WHO_CAN_RAISE[subject]}.",
+        ]
     )
-    return f"{used} of {amount} {explain.METER_WORDS[Meter(limit.meter)]}{whose} are used {window}."
 
 
 def owner_addresses(workspace_id: UUID) -> list[str]:

@@ -22,8 +22,8 @@ PROJECT_AFTER = timedelta(hours=1)
 class Standing:
     """A limit in its present window. `limit` None: unlimited (nothing is counted against it).
 
-    `block_at`: above this no new run is let in. `projected`: where `used` will be when the window ends, at the rate
-    so far; None when that cannot be said.
+    `warn_at`: from here the owners are told. `block_at`: above this no new run is let in. `projected`: where `used`
+    will be when the window ends, at the rate so far; None when that cannot be said.
     """
 
     limit_id: int
@@ -32,6 +32,7 @@ class Standing:
     meter: str
     window: str
     limit: int | None
+    warn_at: int | None
     block_at: int | None
     used: int
     held: int
@@ -41,6 +42,11 @@ class Standing:
     who_can_raise: str
     set_by: str
     is_overridden: bool
+    overridden_until: datetime | None
+
+    @property
+    def subject_kind(self) -> str:
+        return self.subject
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,17 @@ def list_standings(viewpoint: Viewpoint, *, now: datetime, only: Q | None = None
 
 
 def with_effective_amount(rows: QuerySet[Limit], *, now: datetime) -> QuerySet[Limit]:
-    """Adds `effective` (the newest standing override, else the amount) and `overridden` (that override or None)."""
+    """Adds `effective` (the newest standing override, else the amount), `overridden` (that override or None) and
+    `overridden_until`."""
     standing = LimitOverride.objects.filter(
         limit_id=OuterRef("pk"), lifted_at__isnull=True, expires_at__gt=now
     ).order_by("-created_at")
     overridden = Subquery(standing.values("amount")[:1])
-    return rows.annotate(overridden=overridden, effective=Coalesce(overridden, "amount"))
+    return rows.annotate(
+        overridden=overridden,
+        effective=Coalesce(overridden, "amount"),
+        overridden_until=Subquery(standing.values("expires_at")[:1]),
+    )
 
 
 def _counters(workspace_id: UUID, starts: Mapping[str, date]) -> dict[tuple[str, str, str, str], Counter]:
@@ -113,6 +124,7 @@ def _standing(
         meter=limit.meter,
         window=limit.window,
         limit=amount,
+        warn_at=None if amount is None else -(-amount * limit.warn_percent // 100),
         block_at=None if amount is None else amount * limit.block_percent // 100,
         used=used,
         held=held,
@@ -122,6 +134,7 @@ def _standing(
         who_can_raise=explain.WHO_CAN_RAISE[SubjectKind(limit.subject_kind)],
         set_by=limit.source,
         is_overridden=limit.overridden is not None,
+        overridden_until=limit.overridden_until,
     )
 
 

@@ -101,7 +101,7 @@ def total(rows: list[Row]) -> Figures:
 
 
 def _read(span: Span, by: tuple[GroupBy, ...], *, own: str, dated: str) -> list[tuple[Any, ...]]:
-    """(dimension, date where `dated`, key, sums): what is kept, of everybody or of the one person, and what is fresh."""
+    """(dimension, date where `dated`, key, sums) of what is kept, all or the one person's, and of what is fresh."""
     is_own = span.person_ref is not None
     state = "folded_id" if is_own else "totals_id"
     # The literal id lets the planner see how little is read; the state, read in the same snapshot, is what decides.

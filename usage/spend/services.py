@@ -18,7 +18,7 @@ from accounts import queries as accounts_queries
 from config import errors
 from tenants import audit
 from tenants.scope import WorkspaceNotFound, get_ref
-from usage import stops, words
+from usage import money, stops
 from usage.models import LedgerEntry, Stop
 from usage.spend.models import SpendAlarm
 
@@ -123,8 +123,8 @@ def _tell_staff(raised: Raised) -> None:
             where = str(raised.workspace_id)
     context = {
         "where": where,
-        "spent": words.money(raised.spent),
-        "line": words.money(raised.line),
+        "spent": money.rounded(raised.spent),
+        "line": money.rounded(raised.line),
         "url": settings.BASE_URL + reverse("admin:usage_stop_changelist"),
     }
     send_mail(

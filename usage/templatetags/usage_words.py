@@ -7,17 +7,13 @@ from django import template
 
 from usage import words
 from usage.holds import explain
-from usage.models import Meter, SubjectKind, Window
 
 register = template.Library()
 
 
 @register.simple_tag
 def limit_title(limit: dict[str, Any]) -> str:
-    """`Messages today, for this workspace`"""
-    meter = words.METERS[Meter(limit["meter"])].capitalize()
-    window = explain.WINDOW_WORDS[Window(limit["window"])]
-    return f"{meter} {window}, for {explain.SUBJECT_WORDS[SubjectKind(limit['subject'])]}"
+    return explain.title_of(limit["meter"], limit["window"], limit["subject"])
 
 
 @register.simple_tag
@@ -27,6 +23,5 @@ def limit_amount(limit: dict[str, Any], name: str) -> str:
 
 @register.simple_tag
 def limit_reset(limit: dict[str, Any], zone: str | None) -> str:
-    if not limit["resets_at"]:
-        return ""
-    return words.local(datetime.fromisoformat(limit["resets_at"]), zone or "UTC")
+    resets_at = datetime.fromisoformat(limit["resets_at"]) if limit["resets_at"] else None
+    return explain.reset_of(resets_at, zone or "UTC")

@@ -21,13 +21,15 @@ from usage.models import Limit, SubjectKind
 
 PAGE = "usage/limits.html"
 OWN_SOURCES = (Limit.Source.WORKSPACE, Limit.Source.KEY)
+PREFILLED = ("subject", "meter", "window")
 
 
 @requires(Permission.WORKSPACE_MANAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def limit_list(request: MemberRequest) -> HttpResponse:
     if request.method != "POST":
-        return _page(request, LimitForm(subjects=_subjects(request)))
+        asked = {name: request.GET[name] for name in PREFILLED if name in request.GET}
+        return _page(request, LimitForm(subjects=_subjects(request), initial=asked))
     form = LimitForm(request.POST, subjects=_subjects(request))
     if not form.is_valid():
         return _page(request, form, status=422)
@@ -67,10 +69,14 @@ def _subjects(request: MemberRequest) -> list[tuple[str, str, str]]:
 def _page(request: MemberRequest, form: LimitForm, *, status: int = 200) -> HttpResponse:
     viewpoint = report.viewpoint_of(request.member, request.workspace)
     standings = queries.list_standings(viewpoint, now=timezone.now())
-    names = presenters.subject_names(request.workspace.id, standings)
+    names = report.names_of_subjects(request.workspace.id, standings)
     shown = presenters.meters(standings, zone=request.workspace.timezone, names=names)
     rows = [
-        {"view": view, "can_remove": row.set_by in OWN_SOURCES}
+        {
+            "view": view,
+            "can_remove": row.set_by in OWN_SOURCES,
+            "can_change": row.set_by == Limit.Source.WORKSPACE,
+        }
         for row, view in zip(standings, shown, strict=True)
     ]
     context: dict[str, Any] = {"form": form, "rows": rows}

@@ -113,7 +113,7 @@ def _live(request: MemberRequest) -> dict[str, Any]:
     now = timezone.now()
     workspace = request.workspace
     standings = limits_queries.list_standings(report.viewpoint_of(request.member, workspace), now=now)
-    names = presenters.subject_names(workspace.id, standings)
+    names = report.names_of_subjects(workspace.id, standings)
     return {
         "meters": presenters.meters(standings, zone=workspace.timezone, names=names),
         "is_busy": any(row.held for row in standings),
