@@ -201,6 +201,36 @@ def test_platform_share_that_lies_idle_goes_to_whoever_needs_it(platform):
     assert Hold.objects.get(workspace_id=first, state="held")
 
 
+def test_shares_are_taken_back_while_their_workspaces_work(platform):
+    """Nearly all is granted, so each hold takes from others' shares, which change at the same time."""
+    platform("generations", 2000)
+    workspaces = [uuid4() for _ in range(12)]
+    for workspace in workspaces:
+        give_limits(workspace, ("generations", "day", 10**6))
+
+    def many(number: int) -> None:
+        rng = random.Random(number)
+        for _ in range(40):
+            meters = {"generations": Amount.of(rng.randint(5, 60))}
+            try:
+                hold = hold_of(workspace_id=workspaces[number % 12], meters=meters, cap=0, min_cap=0)
+            except QuotaExceeded:
+                continue
+            if not hold.is_waiting:
+                finish(hold, generations=rng.randint(0, 2))
+
+    crowd(24, many)
+    settle_everywhere(workspaces, {"generations": 0})
+    shares = Counter.objects.filter(
+        subject_kind="platform", workspace_id__isnull=False, meter="generations"
+    ).aggregate(used=Sum("used"), held=Sum("held"), granted=Sum("granted"))
+    pool = Counter.objects.get(subject_kind="platform", workspace_id__isnull=True, meter="generations")
+    assert shares["held"] == 0
+    assert shares["granted"] == pool.held <= 2000
+    booked = LedgerEntry.objects.filter(workspace_id__in=workspaces).aggregate(sum=Sum("generations"))["sum"]
+    assert shares["used"] == booked
+
+
 def test_holds_of_one_workspace_do_not_lock_the_platforms_row(platform):
     """Within its tranche a workspace locks nothing that another one needs."""
     platform("websites", 6400)

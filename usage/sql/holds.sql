@@ -75,7 +75,7 @@ DROP FUNCTION IF EXISTS usage_draw(bigint, bigint, bigint);
 CREATE FUNCTION usage_draw(p_share bigint, p_need bigint, p_line bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_share usage_counter; v_pool usage_counter; v_back bigint; v_take bigint;
+    v_share usage_counter; v_pool usage_counter; v_idle bigint[]; v_back bigint; v_take bigint;
 BEGIN
     -- One lock for all pools: workspaces meet their shares in different orders, and a draw is rare.
     PERFORM pg_advisory_xact_lock(hashtext('usage_draw'));
@@ -86,17 +86,19 @@ BEGIN
     WHERE workspace_id IS NULL AND meter = v_share.meter AND "window" = v_share.window
       AND window_start = v_share.window_start FOR UPDATE;
     IF v_pool.held + p_need > p_line THEN
-        WITH idle AS (
-            SELECT id, granted - used - held AS spare FROM usage_counter
+        -- First the locks, then, with a fresh view, the sums: a row may have changed before its lock was taken.
+        v_idle := ARRAY(
+            SELECT id FROM usage_counter
             WHERE subject_kind = 'platform' AND workspace_id IS NOT NULL AND id <> p_share
               AND meter = v_share.meter AND "window" = v_share.window AND window_start = v_share.window_start
-              AND granted > used + held FOR UPDATE SKIP LOCKED
-        ), returned AS (
-            UPDATE usage_counter c SET granted = c.granted - idle.spare FROM idle WHERE c.id = idle.id RETURNING idle.spare
-        ) SELECT COALESCE(sum(spare), 0) INTO v_back FROM returned;
+              AND granted > used + held FOR UPDATE SKIP LOCKED);
+        SELECT COALESCE(sum(granted - used - held), 0) INTO v_back FROM usage_counter WHERE id = ANY (v_idle);
+        UPDATE usage_counter SET granted = used + held WHERE id = ANY (v_idle);
         v_pool.held := v_pool.held - v_back;
     END IF;
-    v_take := GREATEST(LEAST(GREATEST(p_need, (p_line - v_pool.held) / 64), p_line - v_pool.held), 0);
+    -- For many holds like this one, but never so much that a few workspaces empty the pool.
+    v_take := GREATEST(p_need, LEAST(p_need * 256, (p_line - v_pool.held) / 64));
+    v_take := GREATEST(LEAST(v_take, p_line - v_pool.held), 0);
     UPDATE usage_counter SET held = v_pool.held + v_take WHERE id = v_pool.id;
     UPDATE usage_counter SET granted = granted + v_take WHERE id = p_share;
     RETURN v_share.granted + v_take;
