@@ -11,13 +11,27 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID, uuid4
 
-from bench import clients, report, usage_watch
+from django.db import connection, transaction
+from django.db.models import F
+
+from accounts import queries as accounts
+from accounts.models import Membership
+from accounts.permissions import Member
+from assistants.models import Run
+from assistants.runs import services as runs
+from assistants.runs.job import Outcome as End
+from bench import clients, holding, report, usage_watch
 from bench.target import Target
 from bench.usage_races import AMPLE, Outcome
+from tenants.scope import workspace_scope
+from usage.holds import services as holds
+from usage.holds.types import QuotaExceeded
+from usage.limits.services import LimitSpec
+from usage.models import Counter
 
 PROCESSES = 3
 WORK_S = 0.05
-POLL_S = 0.05
+LONGEST_POLL_S = 1.0
 PATIENCE_S = 90.0
 
 
@@ -26,7 +40,7 @@ class Work:
     """`one`: what a run of it uses of the meter that is raced for; with a limit of money that is its price."""
 
     name: str
-    kind: str
+    kind: Run.Kind
     model: str
     variant: str
     pieces: dict[str, int]
@@ -36,13 +50,17 @@ class Work:
 
 
 WORKS = (
-    Work("images", "image", "gpt-image-1", "1024x1024/medium", {"images": 2}, "images", 2),
-    Work("images, cost", "image", "gpt-image-1", "1024x1024/medium", {"images": 1}, "cost_micro", 42_000),
-    Work("speech", "speech", "gpt-4o-mini-tts", "", {"audio_out_ms": 2500}, "audio_out_ms", 2500),
-    Work("transcription", "transcription", "whisper-1", "", {"audio_in_ms": 1500}, "audio_in_ms", 1500),
+    Work("images", Run.Kind.IMAGE, "gpt-image-1", "1024x1024/medium", {"images": 2}, "images", 2),
+    Work(
+        "images, cost", Run.Kind.IMAGE, "gpt-image-1", "1024x1024/medium", {"images": 1}, "cost_micro", 42_000
+    ),
+    Work("speech", Run.Kind.SPEECH, "gpt-4o-mini-tts", "", {"audio_out_ms": 2500}, "audio_out_ms", 2500),
+    Work(
+        "transcription", Run.Kind.TRANSCRIPTION, "whisper-1", "", {"audio_in_ms": 1500}, "audio_in_ms", 1500
+    ),
     Work(
         "transcription, budget",
-        "transcription",
+        Run.Kind.TRANSCRIPTION,
         "whisper-1",
         "",
         {"audio_in_ms": 1500},
@@ -69,18 +87,18 @@ def _race(target: Target, work: Work, callers: int) -> Outcome:
     amount = -(-line * 100 // 95) if work.meter == "cost_micro" else line
     _limit(workspace_id, work.meter, amount)
     outcome = Outcome(work.name, work.worth, amount, line)
-    with target.database() as connection:
-        usage_watch.forget(connection)
-        row = connection.execute("SELECT clock_timestamp()").fetchone()
+    with target.database() as database:
+        usage_watch.forget(database)
+        row = database.execute("SELECT clock_timestamp()").fetchone()
         began = time.monotonic()
         for part in clients.run(PROCESSES, _call_many, workspace_id, work, -(-callers // PROCESSES)):
             outcome.refused.update(part)
         outcome.seconds = time.monotonic() - began
         outcome.served = outcome.refused.pop("served", 0)
         books = usage_watch.books(
-            connection, workspace_id=workspace_id, since=row and row[0], meter=work.meter, least=work.one
+            database, workspace_id=workspace_id, since=row and row[0], meter=work.meter, least=work.one
         )
-        seen = usage_watch.seen(connection)[counter.pk]
+        seen = usage_watch.seen(database)[counter.pk]
     outcome.most, outcome.changes, outcome.early = seen.most, seen.changes, books.early
     outcome.settled, outcome.receipts = books.settled, books.receipts
     before, outcome.used = counter.used, _counter(workspace_id, work.meter).used
@@ -94,14 +112,11 @@ def _race(target: Target, work: Work, callers: int) -> Outcome:
 
 
 def _limit(workspace_id: UUID, meter: str, amount: int) -> None:
-    from bench import holding  # noqa: PLC0415  after Django's setup
-    from usage.limits.services import LimitSpec  # noqa: PLC0415
 
     holding.give_plan(workspace_id, (LimitSpec(meter, "total", amount),))
 
 
-def _counter(workspace_id: UUID, meter: str):  # type: ignore[no-untyped-def]  # a model, known after Django's setup
-    from usage.models import Counter  # noqa: PLC0415
+def _counter(workspace_id: UUID, meter: str) -> Counter:
 
     return Counter.objects.get(
         workspace_id=workspace_id, subject_kind="workspace", meter=meter, window="total"
@@ -110,7 +125,6 @@ def _counter(workspace_id: UUID, meter: str):  # type: ignore[no-untyped-def]  #
 
 def _call_many(number: int, workspace_id: UUID, work: Work, count: int) -> Tally[str]:
     """So many callers at once in this process: how their runs ended."""
-    from assistants.runs import services as runs  # noqa: PLC0415
 
     # Its callers do the work themselves: no worker is woken.
     runs.enqueue = lambda **_: None
@@ -120,7 +134,6 @@ def _call_many(number: int, workspace_id: UUID, work: Work, count: int) -> Tally
 
 def _alone(step: Callable[[], str]) -> str:
     """Gives the connection back, so that callers who wait hold none."""
-    from django.db import connection  # noqa: PLC0415
 
     try:
         return step()
@@ -130,36 +143,25 @@ def _alone(step: Callable[[], str]) -> str:
 
 def _call(workspace_id: UUID, work: Work) -> str:
     """One run from its hold to its end."""
-    from django.db import transaction  # noqa: PLC0415
 
-    from assistants.runs import services as runs  # noqa: PLC0415
-    from tenants.scope import workspace_scope  # noqa: PLC0415
-    from usage.holds.types import QuotaExceeded  # noqa: PLC0415
-
-    new = runs.NewRun(kind=work.kind, model=work.model, pieces=work.pieces, variant=work.variant)  # type: ignore[arg-type]
+    new = runs.NewRun(kind=work.kind, model=work.model, pieces=work.pieces, variant=work.variant)
     try:
         with workspace_scope(workspace_id), transaction.atomic():
             run = runs.start_run(member=_owner(workspace_id), new=new)
     except QuotaExceeded as error:
         return error.code
-    until = time.monotonic() + PATIENCE_S
+    until, pause_s = time.monotonic() + PATIENCE_S, 0.05
     while time.monotonic() < until:
         outcome = _alone(partial(_take, workspace_id, work, run.id))
         if outcome:
             return outcome
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_POLL_S)
     return "waits"
 
 
 def _take(workspace_id: UUID, work: Work, run_id: UUID) -> str:
     """Does the run when its turn came; how it ended, or nothing while it waits."""
-    from django.db import connection  # noqa: PLC0415
-
-    from assistants.models import Run  # noqa: PLC0415
-    from assistants.runs import services as runs  # noqa: PLC0415
-    from assistants.runs.job import Outcome as End  # noqa: PLC0415
-    from tenants.scope import workspace_scope  # noqa: PLC0415
-    from usage.holds import services as holds  # noqa: PLC0415
 
     claim = holds.claim(run_id)
     if claim is None:
@@ -173,12 +175,12 @@ def _take(workspace_id: UUID, work: Work, run_id: UUID) -> str:
     return "served" if ended is not None and ended.state == "done" else "lost"
 
 
-def _owner(workspace_id: UUID):  # type: ignore[no-untyped-def]  # a Member, known after Django's setup
-    from accounts import queries  # noqa: PLC0415
-    from accounts.models import Membership  # noqa: PLC0415
+def _owner(workspace_id: UUID) -> Member:
 
     user_id = Membership.objects.get(workspace_id=workspace_id, role="owner").user_id
-    return queries.get_member(user_id=user_id, workspace_id=workspace_id, session_key=None)
+    member = accounts.get_member(user_id=user_id, workspace_id=workspace_id, session_key=None)
+    assert member is not None
+    return member
 
 
 def run_controls(target: Target, callers: int) -> list[Outcome]:
@@ -188,19 +190,18 @@ def run_controls(target: Target, callers: int) -> list[Outcome]:
 
 def _control(target: Target, meter: str, one: int, callers: int) -> Outcome:
     """The same limit, the same crowd, and a counter that is read first and written afterwards."""
-    from usage.models import Counter  # noqa: PLC0415
 
     line = 10 * one
     counter = Counter.objects.create(
         workspace_id=uuid4(), subject_kind="workspace", meter=meter, window="total", window_start="1970-01-01"
     )
     outcome = Outcome(meter, 10, line, line)
-    with target.database() as connection:
-        usage_watch.forget(connection)
+    with target.database() as database:
+        usage_watch.forget(database)
         began = time.monotonic()
         parts = clients.run(PROCESSES, _careless_many, counter.pk, one, line, -(-callers // PROCESSES))
         outcome.seconds = time.monotonic() - began
-        seen = usage_watch.seen(connection)[counter.pk]
+        seen = usage_watch.seen(database)[counter.pk]
     outcome.served = sum(parts)
     outcome.most, outcome.changes = seen.most, seen.changes
     counter.refresh_from_db()
@@ -215,10 +216,6 @@ def _careless_many(number: int, counter_id: int, one: int, line: int, count: int
 
 
 def _careless(counter_id: int, one: int, line: int) -> bool:
-    from django.db import connection  # noqa: PLC0415
-    from django.db.models import F  # noqa: PLC0415
-
-    from usage.models import Counter  # noqa: PLC0415
 
     try:
         if Counter.objects.get(id=counter_id).used + one > line:

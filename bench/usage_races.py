@@ -7,15 +7,21 @@ import time
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 import psycopg
 import uvloop
 
-from bench import processes, report, usage_calls, usage_watch, wire
+from assistants.runs.estimate import MIN_USEFUL_TOKENS
+from bench import holding, processes, report, usage_calls, usage_watch, wire
 from bench.target import Target
 from bench.usage_calls import USED_UP, Call, Calls
+from config.celery import app
+from tenants import audit
+from usage import ledger
+from usage.holds.types import Amount
+from usage.limits.services import MONEY_BLOCK_PERCENT, LimitSpec, remove_limit, set_limit
+from usage.models import Counter, Hold, Limit
 
 AMPLE = 10**15
 SETTLE_S = 20.0
@@ -66,7 +72,10 @@ ONE_PROCESS = (
 
 @dataclass
 class Outcome:
-    """`lines`: block line of each counter that raced; `amount`: of each limit. `early`: refused while one more fitted."""
+    """`line`: the limit's block line, of several the highest. `early`: how many were refused while one more fitted.
+
+    `faults`: everything that is not as it must be; nothing means exact.
+    """
 
     name: str
     expected: int
@@ -111,7 +120,7 @@ class Key:
 
 
 class Track:
-    """Where races take place: the demo's workspace with four keys beside its own. In the thread of Django."""
+    """Where races take place: the demo's workspace with four keys beside its own."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -130,10 +139,6 @@ class Track:
 
     def set_limits(self, race: Race, amounts: Sequence[int]) -> None:
         """One limit of the workspace, or one of each key; money has its usual block line."""
-        from bench import holding  # noqa: PLC0415  after Django's setup
-        from tenants import audit  # noqa: PLC0415
-        from usage.limits.services import LimitSpec, remove_limit, set_limit  # noqa: PLC0415
-        from usage.models import Limit  # noqa: PLC0415
 
         for limit in Limit.objects.filter(workspace_id=self.workspace_id, subject_kind="api_key"):
             remove_limit(limit=limit, actor=audit.SYSTEM)
@@ -146,9 +151,8 @@ class Track:
                     workspace_id=self.workspace_id, spec=spec, source=Limit.Source.KEY, actor=audit.SYSTEM
                 )
 
-    def counters(self, race: Race) -> list[Any]:
+    def counters(self, race: Race) -> list[Counter]:
         """Of the limits that race, in the order of the keys."""
-        from usage.models import Counter  # noqa: PLC0415
 
         kind = "api_key" if race.is_per_key else "workspace"
         rows = {
@@ -161,10 +165,6 @@ class Track:
 
     def size_of_call(self, race: Race) -> tuple[int, int]:
         """What a call like the last one uses of the meter, and the least that one could be given."""
-        from assistants.runs.estimate import MIN_USEFUL_TOKENS  # noqa: PLC0415
-        from usage import ledger  # noqa: PLC0415
-        from usage.holds.types import Amount  # noqa: PLC0415
-        from usage.models import Hold  # noqa: PLC0415
 
         hold = Hold.objects.filter(workspace_id=self.workspace_id, state="settled").latest("resolved_at")
         entry = ledger.entry_of(hold.id)
@@ -176,7 +176,6 @@ class Track:
 
     def prepare(self, race: Race) -> tuple[list[int], list[int], int]:
         """Sets the limits. Returns the amounts, the block lines, and the least of a call."""
-        from usage.limits.services import MONEY_BLOCK_PERCENT  # noqa: PLC0415
 
         one, least = self.size_of_call(race)
         percent = MONEY_BLOCK_PERCENT if race.meter == "cost_micro" else 100
@@ -214,7 +213,7 @@ async def run(track: Track, race: Race, callers: int) -> Outcome:
     outcome.used = sum(row.used for row in after)
     outcome.judge(race.worth)
     moved = outcome.used - sum(row.used for row in before)
-    if not moved == books.booked or books.entries != books.settled or books.live:
+    if moved != books.booked or books.entries != books.settled or books.live:
         outcome.faults.append(f"books: {moved} counted, {books}")
     report.progress(
         f"{race.name}: {outcome.served} served, {dict(outcome.refused)}, {outcome.faults or 'exact'}"
@@ -264,7 +263,6 @@ def run_all(target: Target, callers: int, *, names: Sequence[str] = ()) -> list[
 
 def tasks_done() -> dict[str, int]:
     """Runs that each model process took up so far."""
-    from config.celery import app  # noqa: PLC0415  after Django's setup
 
     stats = app.control.inspect(timeout=1.5).stats() or {}
     return {
@@ -276,7 +274,6 @@ def tasks_done() -> dict[str, int]:
 
 def keep_one_process(target: Target) -> None:
     """From now on one web process and one model process serve."""
-    from config.celery import app  # noqa: PLC0415
 
     master = target.pids()["web"]
     while len(processes.web_workers(target)) > 1:

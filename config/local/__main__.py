@@ -69,7 +69,7 @@ def _port(text: str) -> int:
 def _bench_parser() -> argparse.ArgumentParser:
     parser = _parser("bench")
     parser.add_argument(
-        "--llm-workers", type=int, default=1, help="processes that call the model (default: 1)"
+        "--llm-workers", type=int, default=0, help="processes that call the model (default: 1; usage: 3)"
     )
     parser.add_argument("--reset", action="store_true", help="begin with an empty database")
     parser.add_argument("name", help="which benchmark")

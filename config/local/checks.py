@@ -18,7 +18,10 @@ REAL_PROVIDER = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 BENCH_ENVIRONMENT = {
     # its runs stay silent for as long as their viewers are counted
     "viewers": {"PROVIDER_SILENCE_TIMEOUT_S": "3600", "RUN_DEADLINE_S": "3600"},
+    # calls race through several processes of each kind
+    "usage": {"WEB_CONCURRENCY": "3"},
 }
+BENCH_LLM_WORKERS = {"usage": 3}
 
 
 def lint() -> int:
@@ -55,12 +58,13 @@ def _private_servers() -> Stack:
 
 
 def bench(arguments: list[str], *, llm_workers: int, reset: bool) -> int:
-    """A stack of its own beside ``up``, with demo data and the simulated provider."""
+    """A stack of its own beside ``up``, with demo data and the simulated provider. 0 workers: as many as is usual."""
+    usual = BENCH_LLM_WORKERS.get(arguments[0], 1)
     state_dir = RUN_DIR / "bench"
     options = Options(
         state_dir=state_dir,
         simulated=True,
-        llm_workers=llm_workers,
+        llm_workers=llm_workers or usual,
         reset=reset,
         environment=BENCH_ENVIRONMENT.get(arguments[0], {}),
     )
@@ -69,6 +73,6 @@ def bench(arguments: list[str], *, llm_workers: int, reset: bool) -> int:
             **stack.environment,
             "BENCH_BASE_URL": stack.url,
             "BENCH_STATE": str(stack.state.processes_file),
-            "BENCH_OPTIONS": f"--llm-workers {llm_workers}" if llm_workers > 1 else "",
+            "BENCH_OPTIONS": f"--llm-workers {llm_workers}" if llm_workers else "",
         }
         return run_in_foreground([sys.executable, "-m", "bench", *arguments], environment)
