@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from bench.points import limits
 from bench.target import Target
 from bench.turns import Asker, Turn
 from bench.usage_calls import USED_UP
-from bench.victims import wait_ready
+from bench.victims import Supervisor, wait_ready
 
 CRASHES_AT_S = (1.2, 4.0, 7.5, 12.0)
 STARTS_WITHIN_S = 10.0
@@ -101,14 +102,14 @@ class Watch(threading.Thread):
 def run(target: Target, options: argparse.Namespace) -> bool:
     """Prints what happened; whether all is well."""
     chance = random.Random(options.seed)
+    stack = Supervisor(target, Path(target.state_file).parent.with_name("bench-limited"))
     outcomes = []
     try:
+        limits.widen(stack.target)
         for meter in ("messages", "tokens", "cost_micro"):
-            limits.widen(target)
-            outcomes.append(uvloop.run(_race(target, meter, options.callers, chance)))
+            outcomes.append(uvloop.run(_race(stack.target, meter, options.callers, chance)))
     finally:
-        wait_ready(target)
-        limits.widen(target)
+        stack.close()
     _show(outcomes)
     report.emit(
         "faults",

@@ -102,10 +102,11 @@ TEMPLATES = [
 # Data
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django_tenants.postgresql_backend",
+        "ENGINE": "config.postgresql",
         **env.database(),
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
+        # The backend checks each connection itself.
+        "CONN_HEALTH_CHECKS": False,
         "ATOMIC_REQUESTS": False,
         "OPTIONS": {
             "pool": {
