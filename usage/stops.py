@@ -62,9 +62,9 @@ def words(stop: Stop) -> str:
 
 
 def refusal(scope: str, reason: str) -> RunsStopped:
-    """What a run that a stop covers is answered with."""
+    """What a run that a stop covers is answered with: the same words as the banner."""
     return RunsStopped(
-        f"Model calls are stopped ({Stop.Scope(scope).label.lower()}): {reason}",
+        f"{WORDS[Stop.Scope(scope)]} {reason}",
         data={"scope": scope, "reason": reason},
     )
 
