@@ -125,7 +125,7 @@ def render(request: HttpRequest, error: DomainError) -> HttpResponse:
     """The error in the shape that this address speaks."""
     response: HttpResponse
     if request.path.startswith("/v1/"):
-        response = openai_response(error, is_retryable=error.status in (409, 503))
+        response = openai_response(error, is_retryable=_is_retryable(error))
     elif request.path.startswith("/api/"):
         response = JsonResponse(problem(error), status=error.status, content_type=PROBLEM_TYPE)
     else:
@@ -133,6 +133,11 @@ def render(request: HttpRequest, error: DomainError) -> HttpResponse:
     if "retry_after_s" in error.data:
         response["Retry-After"] = str(error.data["retry_after_s"])
     return response
+
+
+def _is_retryable(error: DomainError) -> bool:
+    """Of errors that come before a run: those that pass by themselves."""
+    return error.status in (409, 503) or "retry_after_s" in error.data
 
 
 def openai_response(error: DomainError, *, is_retryable: bool) -> JsonResponse:

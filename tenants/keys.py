@@ -20,6 +20,11 @@ def sequencer_flag(workspace_id: UUID, kind: str) -> str:
     return f"sequencer:{workspace_id}:{kind}"
 
 
+def pace_key(workspace_id: UUID, kind: str, subject_id: UUID | None) -> str:
+    """The last requests of a key, a person or a workspace. The braces keep a workspace's in one slot of a cluster."""
+    return f"pace:{{{workspace_id}}}:{kind}:{subject_id}"
+
+
 def live_channel(workspace_id: UUID, run_id: UUID) -> str:
     """The Redis channel on which the same events are published as they are appended."""
     return f"live:{workspace_id}:{run_id}"

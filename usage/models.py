@@ -12,6 +12,7 @@ import usage.rollups.models
 import usage.spend.models
 import usage.statements.models  # noqa: F401  registers these tables
 from usage.limits.models import QuotaNotice as QuotaNotice  # noqa: PLC0414  the rest imports it from here
+from usage.pace.models import RequestRate as RequestRate  # noqa: PLC0414
 
 
 class Hold(models.Model):
@@ -386,6 +387,7 @@ from usage.receipts.models import (  # noqa: E402, F401  Django looks for an app
     LogKind,
     LogLeaf,
     LogNode,
+    LogVerdict,
     Receipt,
     SigningKey,
 )

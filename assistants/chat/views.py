@@ -17,11 +17,13 @@ from assistants.models import Assistant, Conversation
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config import errors
+from usage.pace.middleware import starts_runs
 
 PAGE = "assistants/chat.html"
 
 
 @requires(Permission.VIEW)
+@starts_runs
 @require_http_methods(["GET", "HEAD", "POST"])
 def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
@@ -65,6 +67,7 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 
 
 @requires(Permission.CHAT)
+@starts_runs
 @require_POST
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     row = queries.access_conversation(request.member, conversation_id)
@@ -93,6 +96,7 @@ def message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> 
 
 
 @requires(Permission.CHAT)
+@starts_runs
 @require_POST
 def message_edit(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
@@ -101,6 +105,7 @@ def message_edit(request: MemberRequest, conversation_id: UUID, message_id: UUID
 
 
 @requires(Permission.CHAT)
+@starts_runs
 @require_POST
 def message_regenerate(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
@@ -108,6 +113,7 @@ def message_regenerate(request: MemberRequest, conversation_id: UUID, message_id
 
 
 @requires(Permission.CHAT)
+@starts_runs
 @require_POST
 def message_retry(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.MemberMiddleware",
+    "usage.pace.middleware.PaceMiddleware",
 ]
 
 TEMPLATES = [

@@ -387,3 +387,11 @@ def test_waiting_callers_hold_no_database_connection(sdk):
     for thread in threads:
         thread.join(20)
     assert samples.count(0) > 10, samples
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_answers_that_are_finished_on_the_loop_tell_the_rate_too(sdk, stream):
+    answer = sdk.chat.completions.with_raw_response.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": "Hi\n/sim tokens=5"}], stream=stream
+    )
+    assert int(answer.headers["RateLimit-Remaining"]) < int(answer.headers["RateLimit-Limit"])
