@@ -88,6 +88,7 @@ def test_missing_receipt_is_an_open_item_by_each_sum_and_settled_when_it_comes(f
         ("cost_micro", "open", 2 * cost, cost),
         ("input_tokens", "open", 60, 30),
         ("output_tokens", "open", 24, 12),
+        ("receipts log: completeness: settlement_without_receipt", "open", 0, 1),
     }
     late.issue_missing(workspace_id=fresh, actor=audit.SYSTEM)
     assert services.close(day=today, workspace_ids=[fresh]) == []
@@ -288,7 +289,7 @@ def test_new_open_items_are_mailed_to_staff_once_and_again_when_they_come_back(
     close()
     (mail,) = mailoutbox
     assert mail.to == [staff.user.email]
-    assert mail.subject == "The books do not agree: 4 new open items"
+    assert mail.subject == "The books do not agree: 5 new open items"
     assert f"{fresh}: ledger and receipts differ gpt-4o-mini receipts: expected 1, found 0" in mail.body
     assert "/admin/usage/booksitem/?state__exact=open" in mail.body
     close()
@@ -328,7 +329,7 @@ def test_mail_that_failed_is_tried_again(
         with django_capture_on_commit_callbacks(execute=True):
             services.close(day=today, workspace_ids=[fresh])
     assert mailoutbox == []
-    assert alarms.tell_staff() == 4
+    assert alarms.tell_staff() == 5
     assert len(mailoutbox) == 1
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import FileResponse, HttpResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics
@@ -96,7 +97,10 @@ class Verify(APIView):
         responses=serializers.VerdictsSerializer,
     )
     def get(self, request: Request) -> Response:
-        """Two verdicts: integrity (the proofs verify) and completeness (one receipt for each settlement)."""
+        """Two verdicts: integrity (the proofs verify) and completeness (one receipt for each settlement).
+
+        `examined` says what was looked at: a long log is looked at whole each night, and at `at` what came since.
+        """
         member = member_of(request)
         named = request.query_params.get("receipt")
         if named:
@@ -118,9 +122,15 @@ def _body(verdicts: Verdicts, *, is_detailed: bool) -> dict[str, object]:
             "problems": problems,
         }
 
+    now = timezone.now()
     return {
         "integrity": part(verdicts.integrity),
         "completeness": part(verdicts.completeness),
         "size": verdicts.size,
         "pending": verdicts.pending,
+        "examined": {
+            "at": now,
+            "whole_at": verdicts.whole_at or now,
+            "whole_size": verdicts.whole_size if verdicts.whole_at else verdicts.size,
+        },
     }

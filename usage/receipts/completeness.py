@@ -1,6 +1,7 @@
 """Is everything in a log that must be? Receipts are compared one to one with the ledger's settlements, audit leaves
 with the audit entries."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,22 +10,33 @@ from django.db import connection
 from usage.receipts.models import LogKind, Receipt
 from usage.receipts.verdicts import Verdict
 
+OVERLAP = timedelta(hours=1)
+"""A settlement gets its instant before its commit; none takes longer."""
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 COUNTS = """
 SELECT (SELECT count(*) FROM usage_ledgerentry
-        WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'),
+        WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'
+          AND created_at >= %(since)s),
        (SELECT count(*) FROM usage_receipt WHERE workspace_id = %(workspace)s AND state = 'pending')
 """
-# For a workspace, or for one run of it. A body is read as JSON only where it is the one that was hashed: what was
-# altered is a matter of integrity. MATERIALIZED: it is read once.
+# For a workspace, from an instant on, or for one run of it: what either book has since then, beside what the other has
+# of the same run. A body is read as JSON only where it is the one that was hashed: what was altered is a matter of
+# integrity. MATERIALIZED: it is read once.
 COMPARE = """
-WITH settled AS (
-    SELECT * FROM usage_ledgerentry
+WITH run AS (
+    SELECT hold_id FROM usage_ledgerentry
     WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'
-      AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+      AND created_at >= %(since)s AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+    UNION
+    SELECT hold_id FROM usage_receipt
+    WHERE workspace_id = %(workspace)s AND created_at >= %(since)s AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+), settled AS (
+    SELECT e.* FROM usage_ledgerentry e JOIN run USING (hold_id)
+    WHERE workspace_id = %(workspace)s AND kind = 'settlement' AND account = 'workspace'
 ), receipt AS MATERIALIZED (
-    SELECT id, hold_id, CASE
+    SELECT r.id, hold_id, CASE
         WHEN leaf_hash = sha256('\\x00'::bytea || convert_to(body, 'UTF8')) THEN body::jsonb END AS body
-    FROM usage_receipt WHERE workspace_id = %(workspace)s AND (%(run)s::uuid IS NULL OR hold_id = %(run)s)
+    FROM usage_receipt r JOIN run USING (hold_id) WHERE workspace_id = %(workspace)s
 ), compared AS (
     SELECT settled.hold_id AS run, receipt.id AS receipt, receipt.body IS NOT NULL AND
         (body #>> '{cost,micro}', body #>> '{cost,priced_as}', body #>> '{model,provider}',
@@ -41,19 +53,19 @@ SELECT id FROM usage_receipt WHERE workspace_id = %(workspace)s AND state = 'pen
 AND created_at < statement_timestamp() - interval '1 minute'
 """
 AUDIT_COUNTS = """
-SELECT (SELECT count(*) FROM tenants_auditentry WHERE workspace_id = %(workspace)s),
+SELECT (SELECT count(*) FROM tenants_auditentry WHERE workspace_id = %(workspace)s AND created_at >= %(since)s),
        (SELECT count(*) FROM usage_auditpending WHERE workspace_id = %(workspace)s)
 """
 LATE_ENTRIES = """
 SELECT e.id FROM tenants_auditentry e LEFT JOIN usage_logleaf l ON l.entry_id = e.id
-WHERE e.workspace_id = %(workspace)s AND l.id IS NULL
+WHERE e.workspace_id = %(workspace)s AND l.id IS NULL AND e.created_at >= %(since)s
 AND e.created_at < statement_timestamp() - interval '1 minute'
 """
 
 
-def examine(workspace_id: UUID, kind: LogKind) -> tuple[Verdict, int]:
-    """The verdict, and how many leaves wait for their number."""
-    values = {"workspace": workspace_id, "run": None}
+def examine(workspace_id: UUID, kind: LogKind, *, since: datetime = BEGINNING) -> tuple[Verdict, int]:
+    """The verdict on what was recorded from then on, and how many leaves wait for their number."""
+    values = {"workspace": workspace_id, "run": None, "since": since}
     if kind == LogKind.AUDIT:
         ((checked, pending),) = _ask(AUDIT_COUNTS, values)
         verdict = Verdict(checked=checked)
@@ -62,7 +74,7 @@ def examine(workspace_id: UUID, kind: LogKind) -> tuple[Verdict, int]:
         return verdict, pending
     ((checked, pending),) = _ask(COUNTS, values)
     verdict = Verdict(checked=checked)
-    _compare(verdict, values)
+    _compare(verdict, {**values, "since": since - OVERLAP if since > BEGINNING else since})
     waiting = (receipt for (receipt,) in _ask(LATE_RECEIPTS, values))
     verdict.note("receipt_not_numbered", "Receipt {} still waits for its number.", waiting)
     return verdict, pending
@@ -70,7 +82,7 @@ def examine(workspace_id: UUID, kind: LogKind) -> tuple[Verdict, int]:
 
 def examine_one(receipt: Receipt) -> Verdict:
     verdict = Verdict(checked=1)
-    _compare(verdict, {"workspace": receipt.workspace_id, "run": receipt.hold_id})
+    _compare(verdict, {"workspace": receipt.workspace_id, "run": receipt.hold_id, "since": BEGINNING})
     return verdict
 
 

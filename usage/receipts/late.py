@@ -15,7 +15,7 @@ from tenants import audit
 from usage import ledger, prices
 from usage.holds.types import Actual, Settlement
 from usage.models import Hold, LedgerEntry
-from usage.receipts import bodies, locks, services
+from usage.receipts import bodies, examination, locks, services
 from usage.receipts.models import LogKind, Receipt
 from usage.receipts.settled import SettledRun
 
@@ -57,6 +57,7 @@ def _issue_batch(workspace_id: UUID, actor: audit.Actor) -> int:
         now = timezone.now()
         Receipt.objects.bulk_create(_receipt(entry, holds[entry.hold_id], now) for entry in entries)
         audit.record("receipts.issued_late", actor=actor, workspace_id=workspace_id, count=len(entries))
+        examination.forget(workspace_id)
         transaction.on_commit(lambda: services.wake_sequencer(workspace_id, LogKind.RECEIPTS))
     return len(entries)
 

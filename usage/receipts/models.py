@@ -76,6 +76,23 @@ class Log(models.Model):
         return f"steward/{self.workspace_id}/{self.kind}"
 
 
+class LogVerdict(models.Model):
+    """What a log was found to be the last time that all of it was looked at (nightly). Its `root` was that of `size`.
+
+    `integrity`, `completeness`: as `verdicts.Verdict` in JSON. `began_at`: what was recorded well before is in it.
+    """
+
+    log = models.OneToOneField(Log, on_delete=models.CASCADE, related_name="verdict")
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=HASH_BYTES)
+    integrity = models.JSONField()
+    completeness = models.JSONField()
+    began_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.log_id} at {self.size}"
+
+
 class LogNode(models.Model):
     """The hash of a perfect subtree: of the leaves `index << level` to `(index + 1 << level) - 1`. Append-only."""
 

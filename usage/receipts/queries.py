@@ -7,7 +7,7 @@ from django.db.models import Min, Q, QuerySet
 
 from accounts.permissions import Member, Permission, check
 from config import errors
-from usage.receipts import completeness, integrity
+from usage.receipts import completeness, examination
 from usage.receipts.models import AuditPending, Checkpoint, Log, LogKind, Receipt
 from usage.receipts.verdicts import Verdict, Verdicts
 
@@ -109,9 +109,7 @@ def list_logged_workspaces() -> list[UUID]:
 
 def verdicts(workspace_id: UUID, kind: LogKind = LogKind.RECEIPTS) -> Verdicts:
     """Whether a log is intact, and whether it is complete: two answers, neither implies the other."""
-    complete, pending = completeness.examine(workspace_id, kind)
-    intact, size = integrity.examine(workspace_id, kind)
-    return Verdicts(intact, complete, size=size, pending=pending)
+    return examination.verdicts(workspace_id, kind)
 
 
 def settlement_verdict(receipt: Receipt) -> Verdict:

@@ -61,11 +61,18 @@ class VerdictSerializer(serializers.Serializer):
     problems = ProblemSerializer(many=True)
 
 
+class ExaminedSerializer(serializers.Serializer):
+    at = serializers.DateTimeField()
+    whole_at = serializers.DateTimeField()
+    whole_size = serializers.IntegerField()
+
+
 class VerdictsSerializer(serializers.Serializer):
     integrity = VerdictSerializer()
     completeness = VerdictSerializer()
     size = serializers.IntegerField()
     pending = serializers.IntegerField()
+    examined = ExaminedSerializer()
 
 
 class DocumentSerializer(serializers.Serializer):

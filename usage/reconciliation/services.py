@@ -16,6 +16,9 @@ from config import errors
 from tenants import audit
 from tenants.models import Workspace
 from usage.models import LedgerEntry
+from usage.receipts import examination
+from usage.receipts.models import LogKind
+from usage.receipts.verdicts import Verdict
 from usage.reconciliation import alarms, invariants, receipts, reports
 from usage.reconciliation.models import BooksItem
 
@@ -51,7 +54,7 @@ def close(*, day: date, workspace_ids: Iterable[UUID] | None = None) -> list[Fin
     chosen = None if workspace_ids is None else list(workspace_ids)
     findings = [_of_violation(row) for row in invariants.check(workspace_ids=chosen)]
     for workspace_id in chosen if chosen is not None else Workspace.objects.values_list("id", flat=True):
-        findings += _compare_receipts(workspace_id, day)
+        findings += [*_compare_receipts(workspace_id, day), *_examine_logs(workspace_id)]
     if chosen is None:
         findings += _compare_provider(day)
     _record(findings, day, chosen)
@@ -92,6 +95,19 @@ def _compare_receipts(workspace_id: UUID, day: date) -> list[Finding]:
     return [
         Finding(Kind.RECEIPTS, workspace_id, row.model, row.subject, row.expected, row.found) for row in rows
     ]
+
+
+def _examine_logs(workspace_id: UUID) -> list[Finding]:
+    """All of each log: the verdicts that people are told by day stand on this."""
+    findings = []
+    for kind in LogKind:
+        verdicts = examination.examine_whole(workspace_id, kind)
+        for name in ("integrity", "completeness"):
+            verdict: Verdict = getattr(verdicts, name)
+            if not verdict.holds:
+                subject = f"{kind} log: {name}: {verdict.problems[0].code}"
+                findings.append(Finding(Kind.LOG, workspace_id, "", subject, 0, verdict.count))
+    return findings
 
 
 def _compare_provider(day: date) -> list[Finding]:

@@ -2,19 +2,23 @@
 
 import json
 from contextlib import contextmanager
+from datetime import UTC
 from io import StringIO
 from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from tenants import audit
 from tenants.models import AuditEntry
 from tests.usage.receipts import making
 from usage.models import Hold
-from usage.receipts import integrity, late, presenters, queries, services, verify
-from usage.receipts.models import LogKind, Receipt, SigningKey
+from usage.receipts import examination, integrity, late, presenters, queries, services, verify
+from usage.receipts.models import LogKind, LogVerdict, Receipt, SigningKey
+from usage.reconciliation import services as reconciliation
+from usage.reconciliation.models import BooksItem
 
 
 @pytest.fixture
@@ -179,10 +183,10 @@ def test_a_checkpoint_signed_while_the_log_is_read_is_no_problem(committed, monk
     services.take_checkpoint(workspace_id, LogKind.RECEIPTS)
     check = integrity._check_leaves
 
-    def check_while_it_grows(log, verdict):
+    def check_while_it_grows(log, since, verdict):
         making.settle(workspace_id)
         services.take_checkpoint(workspace_id, LogKind.RECEIPTS)
-        check(log, verdict)
+        check(log, since, verdict)
 
     monkeypatch.setattr(integrity, "_check_leaves", check_while_it_grows)
     verdicts = queries.verdicts(workspace_id)
@@ -246,3 +250,87 @@ def test_a_settlement_of_the_time_before_receipts_gets_a_late_one_by_command(db)
     assert entry.data == {"count": 1}
     shown = {row.name: row.value for part in presenters.sections(document["receipt"]) for row in part.entries}
     assert shown["Recorded"] == "later, from the ledger alone"
+
+
+@pytest.fixture
+def long_log(workspace_id, monkeypatch):
+    """A log too long to be looked at whole by day: nine leaves of the night, four of today."""
+    monkeypatch.setattr(examination, "WHOLE_UP_TO", 5)
+    assert examination.examine_whole(workspace_id, LogKind.RECEIPTS).hold
+    making.settle_many(4, workspace_id)
+    making.sequence(workspace_id)
+    return workspace_id
+
+
+def leaf(workspace_id, index: int, column: str = "body", value: str = "{}") -> None:
+    tamper(
+        f"UPDATE usage_receipt SET {column} = %s WHERE workspace_id = %s AND leaf_index = %s",
+        value,
+        workspace_id,
+        index,
+    )
+
+
+def test_a_long_log_is_told_by_the_nights_verdict_and_what_came_since(long_log):
+    stored = LogVerdict.objects.get(log__workspace_id=long_log)
+    verdicts = queries.verdicts(long_log)
+    assert verdicts.hold
+    assert (verdicts.size, verdicts.whole_size, verdicts.whole_at) == (13, 9, stored.began_at)
+    assert (verdicts.integrity.checked, verdicts.completeness.checked) == (13, 13)
+
+
+@pytest.mark.parametrize("index", [9, 12])
+def test_what_is_wrong_since_the_night_is_seen_at_once(long_log, index):
+    leaf(long_log, index)
+    assert found(long_log) == ({"leaf_altered"}, set())
+
+
+def test_a_settlement_since_the_night_without_a_receipt_is_seen_at_once(long_log):
+    making.settle(long_log, has_receipt=False)
+    assert found(long_log) == (set(), {"settlement_without_receipt"})
+    late.issue_missing(workspace_id=long_log, actor=audit.SYSTEM)
+    making.sequence(long_log)
+    verdicts = queries.verdicts(long_log)
+    assert verdicts.hold and verdicts.whole_at is None, "everything was looked at again"
+
+
+def test_an_altered_leaf_of_before_the_night_is_seen_by_the_next_night_and_the_answer_says_how_old_it_is(
+    long_log,
+):
+    leaf(long_log, 2)
+    by_day = queries.verdicts(long_log)
+    assert by_day.integrity.holds and by_day.whole_at is not None
+    assert not examination.examine_whole(long_log, LogKind.RECEIPTS).hold
+    assert found(long_log)[0] == {"leaf_altered"}, "and from then on by day too"
+
+
+def test_a_rewritten_past_is_seen_by_day_from_its_root(long_log):
+    tamper(
+        "UPDATE usage_lognode SET hash = sha256('x') WHERE level = 3 AND index = 0 AND log_id = "
+        "(SELECT id FROM usage_log WHERE workspace_id = %s AND kind = 'receipts')", long_log,
+    )  # fmt: skip
+    assert "history_rewritten" in found(long_log)[0]
+
+
+def test_a_log_shorter_than_in_the_night_is_seen_by_day(long_log):
+    tamper("UPDATE usage_log SET size = 7 WHERE workspace_id = %s AND kind = 'receipts'", long_log)
+    assert "tail_missing" in found(long_log)[0]
+
+
+def test_a_missing_node_of_the_tail_is_seen_by_day(long_log):
+    tamper(
+        "DELETE FROM usage_lognode WHERE level = 1 AND index = 5 AND log_id = "
+        "(SELECT id FROM usage_log WHERE workspace_id = %s AND kind = 'receipts')", long_log,
+    )  # fmt: skip
+    assert "nodes_missing" in found(long_log)[0]
+
+
+def test_the_nightly_closing_looks_at_every_log_and_names_what_is_not_sound(workspace_id):
+    leaf(workspace_id, 3)
+    day = timezone.now().astimezone(UTC).date()
+    reconciliation.close(day=day, workspace_ids=[workspace_id])
+    items = BooksItem.objects.filter(workspace_id=workspace_id, kind=BooksItem.Kind.LOG)
+    assert [(item.subject, item.found) for item in items] == [("receipts log: integrity: leaf_altered", 1)]
+    assert (
+        LogVerdict.objects.get(log__workspace_id=workspace_id, log__kind="receipts").integrity["count"] == 1
+    )
