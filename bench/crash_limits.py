@@ -105,8 +105,8 @@ def run(target: Target, options: argparse.Namespace) -> bool:
     stack = Supervisor(target, Path(target.state_file).parent.with_name("bench-limited"))
     outcomes = []
     try:
-        limits.widen(stack.target)
-        for meter in ("messages", "tokens", "cost_micro"):
+        for meter in limits.METERS:
+            limits.widen(stack.target)
             outcomes.append(uvloop.run(_race(stack.target, meter, options.callers, chance)))
     finally:
         stack.close()

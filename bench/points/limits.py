@@ -3,6 +3,7 @@
 from bench.target import Target
 
 WIDE = 10**15
+METERS = ("messages", "tokens", "cost_micro")
 WIDEN = "UPDATE usage_limit SET amount = %s WHERE workspace_id = %s"
 PUT = """
 INSERT INTO usage_limit (workspace_id, subject_kind, subject_id, meter, "window", amount, warn_percent, block_percent,
@@ -21,11 +22,11 @@ ORDER BY created_at DESC LIMIT 1
 
 
 def widen(target: Target) -> None:
-    """Nothing is refused, and runs are counted from now on against both limits that loads fill."""
+    """Nothing is refused, and runs are counted from now on against each limit that loads fill."""
     workspace_id, _ = target.workspace()
     with target.database() as connection:
         connection.execute(WIDEN, [WIDE, workspace_id])
-        for meter in ("messages", "tokens"):
+        for meter in METERS:
             connection.execute(PUT, [workspace_id, meter, WIDE])
 
 
