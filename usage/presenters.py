@@ -103,9 +103,9 @@ def measured(figures: Figures, measure: str) -> tuple[int, str]:
     return amount, money.rounded(amount) if measure == "cost" else f"{amount:,}"
 
 
-def day_chart(rows: Sequence[Row], measure: str) -> charts.Chart:
+def day_chart(rows: Sequence[Row], measure: str, *, unit: str) -> charts.Chart:
     points = [(f"{row.key:%-d %b}", *measured(row.figures, measure)) for row in rows]
-    return charts.columns(f"{MEASURES[measure]} by day", points)
+    return charts.columns(f"{MEASURES[measure]} by {unit}", points)
 
 
 def hour_chart(rows: Sequence[Row], measure: str) -> charts.Chart:

@@ -153,6 +153,17 @@ def fill_days(span: Span, rows: list[Row]) -> list[Row]:
     return [known.get(day) or Row(day, queries.Figures()) for day in days]
 
 
+def by_week(days: list[Row]) -> list[Row]:
+    """Days in order as weeks from Monday, each under the first of its days."""
+    weeks: list[Row] = []
+    for row in days:
+        if weeks and row.key.weekday():
+            weeks[-1] = Row(weeks[-1].key, weeks[-1].figures + row.figures)
+        else:
+            weeks.append(row)
+    return weeks
+
+
 def fill_hours(day: date, rows: list[Row]) -> list[Row]:
     known = {row.key: row for row in rows}
     return [known.get((day, hour)) or Row((day, hour), queries.Figures()) for hour in range(24)]

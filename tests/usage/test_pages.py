@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -12,9 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from tenants import audit
 from tests import factories
 from tests.usage.books import write_entry
+from usage import report
 from usage.limits import services as limits
 from usage.limits.services import LimitSpec
 from usage.models import Counter, Limit
+from usage.rollups.queries import Row
+from usage.rollups.sums import Figures
 
 PAGE = "/w/acme/usage/"
 
@@ -108,6 +111,28 @@ def test_csv_has_every_figure_and_no_formulas(spent, acme, owner):
 )
 def test_strange_choices_fall_back(spent, owner, query):
     assert owner.browser().get(f"{PAGE}?{query}").status_code == 200
+
+
+def test_a_year_is_shown_by_week(spent, owner):
+    page = text(owner.browser().get(PAGE + "?days=365"))
+    assert "Cost by week" in page and '<th scope="col">Week from</th>' in page
+    chart = page.split("Cost by week")[1].split("</svg>")[0]
+    assert chart.count("<rect") in (53, 54)
+    assert '<dd class="stat-value">$3.25</dd>' in page
+    assert "Cost by day" in text(owner.browser().get(PAGE + "?days=90"))
+
+
+def test_weeks_are_the_days_sums():
+    days = [
+        Row(date(2026, 1, 1) + timedelta(days=number), Figures(cost_micro=number)) for number in range(20)
+    ]
+    weeks = report.by_week(days)
+    assert [(row.key, row.figures.cost_micro) for row in weeks] == [
+        (date(2026, 1, 1), 0 + 1 + 2 + 3),
+        (date(2026, 1, 5), sum(range(4, 11))),
+        (date(2026, 1, 12), sum(range(11, 18))),
+        (date(2026, 1, 19), 18 + 19),
+    ]
 
 
 def test_page_has_no_inline_style_or_script(spent, owner):

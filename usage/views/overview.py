@@ -21,6 +21,8 @@ from usage.rollups.sums import FIGURES
 
 DAYS = (7, 30, 90, 365)
 DEFAULT_DAYS = 30
+DAILY_UP_TO = 90
+"""A longer time is shown by week: one sees more in fifty columns than in a year's."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -58,7 +60,9 @@ def usage(request: MemberRequest) -> HttpResponse:
     found = queries.history(span, by=(GroupBy.DAY, choice.by))
     days = report.fill_days(span, found[GroupBy.DAY])
     named = report.name_rows(span.workspace_id, choice.by, found[choice.by])
-    named_days = report.name_rows(span.workspace_id, GroupBy.DAY, days[::-1])
+    is_weekly = choice.days > DAILY_UP_TO
+    columns = report.by_week(days) if is_weekly else days
+    named_columns = report.name_rows(span.workspace_id, GroupBy.DAY, columns[::-1])
     context = {
         **_live(request),
         **_choices(request, choice),
@@ -68,8 +72,9 @@ def usage(request: MemberRequest) -> HttpResponse:
             hint=f"in {choice.days} days",
             whose="whole workspace" if request.member.can_view_all_usage else "yours",
         ),
-        "chart": presenters.day_chart(days, choice.measure),
-        "day_rows": presenters.table(named_days, measure=choice.measure),
+        "chart": presenters.day_chart(columns, choice.measure, unit="week" if is_weekly else "day"),
+        "column_title": "Week from" if is_weekly else "Day",
+        "column_rows": presenters.table(named_columns, measure=choice.measure),
         "rows": presenters.table(named, measure=choice.measure),
         "period": presenters.shown_period(choice.first, choice.last),
     }
