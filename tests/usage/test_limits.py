@@ -11,7 +11,7 @@ from tenants import audit
 from tests.factories import at_once, give_limits, hold_of
 from tests.usage.runs import counter, finish
 from usage.holds.types import Amount, QuotaExceeded
-from usage.limits import services
+from usage.limits import services, windows
 from usage.limits.services import DEFAULT_LIMITS, LimitRefused, LimitSpec
 from usage.models import Counter, Limit, LimitOverride, QuotaNotice
 
@@ -200,3 +200,16 @@ def say_at(workspace, now):
         ),
         now=now,
     )  # fmt: skip
+
+
+def test_next_window_begins_at_zero_and_nothing_has_to_run(workspace):
+    """No job of the night is called here: the first instant of the next day finds a counter of its own."""
+    give_limits(workspace, ("messages", "day", 1))
+    now = timezone.now()
+    finish(say_at(workspace, now), messages=1)
+    tomorrow = windows.resets_at("day", now.date(), zone="UTC")
+    with pytest.raises(QuotaExceeded), transaction.atomic():
+        say_at(workspace, tomorrow - timedelta(microseconds=1))
+    finish(say_at(workspace, tomorrow), messages=1)
+    rows = Counter.objects.filter(workspace_id=workspace).order_by("window_start")
+    assert [(row.window_start, row.used) for row in rows] == [(now.date(), 1), (tomorrow.date(), 1)]
