@@ -31,6 +31,8 @@ class Workspace(TenantMixin):
     slug = models.CharField(max_length=40, unique=True, validators=[SLUG])
     state = models.CharField(max_length=12, choices=State.choices, default=State.ACTIVE)
     timezone = models.CharField(max_length=64, default="UTC")
+    # The day of the month on which its billing periods begin; in shorter months their last day.
+    billing_day = models.PositiveSmallIntegerField(default=1)
     is_personal = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -38,6 +40,10 @@ class Workspace(TenantMixin):
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(state__in=["active", "suspended"]), name="workspace_state_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(billing_day__gte=1, billing_day__lte=31),
+                name="workspace_billing_day_of_month",
             ),
         ]
 

@@ -31,6 +31,7 @@ class WorkspaceRef:
     schema_name: str
     state: str
     timezone: str
+    billing_day: int
 
     # django-tenants asks a tenant for these two.
     domain_url = None
@@ -43,7 +44,7 @@ class WorkspaceRef:
         return self.state == Workspace.State.ACTIVE
 
 
-REF_FIELDS = ("id", "slug", "name", "schema_name", "state", "timezone")
+REF_FIELDS = ("id", "slug", "name", "schema_name", "state", "timezone", "billing_day")
 
 
 def get_ref(**lookup: object) -> WorkspaceRef:

@@ -93,6 +93,19 @@ def set_state(*, workspace_id: UUID, state: Workspace.State, reason: str, actor:
             transaction.on_commit(lambda: ports.workspace_suspended(workspace_id=workspace_id))
 
 
+def set_billing_day(*, workspace_id: UUID, day: int, actor: audit.Actor) -> None:
+    """From which day of the month on a billing period counts, 1 to 31: whoever knows the subscription pushes it here.
+
+    Effective with the next hold; what was counted in the former period stays there. Raises WorkspaceNotFound.
+    """
+    if day not in range(1, 32):
+        raise ValueError(day)
+    with transaction.atomic():
+        if not Workspace.objects.filter(id=workspace_id).update(billing_day=day):
+            raise WorkspaceNotFound()
+        audit.record("workspace.billing_day_set", actor=actor, workspace_id=workspace_id, day=day)
+
+
 def verify_domain(*, domain_id: int, actor: audit.Actor) -> None:
     """Marks a domain as proven, so that it is served. The proof itself is the caller's."""
     with transaction.atomic():

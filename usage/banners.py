@@ -35,7 +35,11 @@ def list_banners(member: Member, workspace: WorkspaceRef, *, now: datetime) -> l
 
 def _notices(member: Member, workspace: WorkspaceRef, now: datetime) -> list[Banner]:
     notices = limits_queries.list_notices(
-        workspace.id, person_ref=member.person_ref, zone=workspace.timezone, now=now
+        workspace.id,
+        person_ref=member.person_ref,
+        zone=workspace.timezone,
+        now=now,
+        anchor_day=workspace.billing_day,
     )
     names = report.names_of_subjects(workspace.id, [notice.limit for notice in notices])
     return [

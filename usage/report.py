@@ -86,7 +86,14 @@ def viewpoint_of(member: Member, workspace: WorkspaceRef) -> Viewpoint:
     """One query for who does not see everything: the own keys."""
     sees_all = member.can_view_all_usage
     keys = () if sees_all else own_keys(member)
-    return Viewpoint(workspace.id, workspace.timezone, member.person_ref, keys, sees_all=sees_all)
+    return Viewpoint(
+        workspace.id,
+        workspace.timezone,
+        member.person_ref,
+        keys,
+        sees_all=sees_all,
+        anchor_day=workspace.billing_day,
+    )
 
 
 def own_keys(member: Member) -> tuple[UUID, ...]:

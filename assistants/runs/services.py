@@ -92,10 +92,12 @@ def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, 
         meters = estimate.chat_meters(
             kind=new.kind, input_tokens=input_tokens, rates=rates, cap=new.max_output_tokens
         )
+    workspace = current_workspace()
     return HoldRequest(
         id=run_id,
         workspace_id=member.workspace_id,
-        zone=current_workspace().timezone,
+        zone=workspace.timezone,
+        anchor_day=workspace.billing_day,
         person_ref=member.person_ref,
         api_key_id=member.api_key_id,
         assistant_id=new.assistant.id if new.assistant else None,

@@ -149,9 +149,11 @@ def project(used: int, *, start: date, resets_at: datetime | None, now: datetime
     return used * (whole // timedelta(seconds=1)) // (elapsed // timedelta(seconds=1))
 
 
-def list_notices(workspace_id: UUID, *, person_ref: UUID, zone: str, now: datetime) -> list[QuotaNotice]:
+def list_notices(
+    workspace_id: UUID, *, person_ref: UUID, zone: str, now: datetime, anchor_day: int = 1
+) -> list[QuotaNotice]:
     """Lines crossed in windows that still run and that the person has not dismissed; the worst of each limit."""
-    starts = windows.starts(zone=zone, at=now)
+    starts = windows.starts(zone=zone, at=now, anchor_day=anchor_day)
     present = Q()
     for window, start in starts.items():
         present |= Q(limit__window=window, window_start=start)
