@@ -11,7 +11,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -42,9 +41,9 @@ def _race(target: Target, options: argparse.Namespace) -> dict[str, Any]:
     _show_controls(controls, options.callers)
     groups = {"three": three, "pieces": pieces, "one": one}
     return {
-        "races": {name: [asdict(item) for item in outcomes] for name, outcomes in groups.items()},
+        "races": {name: [item.figures() for item in outcomes] for name, outcomes in groups.items()},
         "taken_up": done,
-        "controls": [asdict(item) for item in controls],
+        "controls": [item.figures() for item in controls],
         "is_exact": all(item.is_exact for outcomes in groups.values() for item in outcomes)
         and all(item.most > item.line for item in controls),
     }

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import psutil
@@ -13,6 +14,7 @@ from bench import processes, wire
 from bench.target import Target
 
 TOKENS = 20
+MOST_OPENED = 8
 USED_UP = ("429 insufficient_quota", "quota_exceeded")
 
 
@@ -58,8 +60,8 @@ async def one(target: Target, raw: bytes) -> str:
 
 async def together(target: Target, raws: Sequence[bytes]) -> Calls:
     """All at once. `results` are in the order of `raws`."""
-    connections = [await wire.connect(target.address) for _ in raws]
-    calls = Calls(by_web_process=await asyncio.to_thread(_shares, target))
+    connections, shares = await _spread(target, len(raws))
+    calls = Calls(by_web_process=shares)
     loop = asyncio.get_running_loop()
     began = loop.time()
 
@@ -98,13 +100,34 @@ def _streamed(body: bytes) -> str:
     return "served" if json.loads(lines[-2]).get("usage") else "stream without usage"
 
 
-def _shares(target: Target) -> list[int]:
-    """How many of the open connections each web process has."""
+async def _spread(target: Target, count: int) -> tuple[list[wire.Connection], list[int]]:
+    """So many open connections, as evenly over the web processes as they can be had, and how many each process has.
+
+    The kernel gives a connection to whichever process asks first: more are opened until each process has its share.
+    """
+    opened: dict[int, wire.Connection] = {}
+    while True:
+        for _ in range(count):
+            connection = await wire.connect(target.address)
+            opened[connection.local_port] = connection
+        ports = [found & opened.keys() for found in await asyncio.to_thread(_ports_by_process, target)]
+        share = -(-count // len(ports))
+        if min(len(found) for found in ports) >= share or len(opened) >= MOST_OPENED * count:
+            break
+    chosen = [port for row in zip_longest(*map(sorted, ports)) for port in row if port is not None][:count]
+    for port in opened.keys() - set(chosen):
+        opened.pop(port).close()
+    return [opened[port] for port in chosen], [len(found & set(chosen)) for found in ports]
+
+
+def _ports_by_process(target: Target) -> list[set[int]]:
+    """The clients' ports of the connections that each web process has accepted."""
     port = target.address.port
     return [
-        sum(
-            entry.laddr.port == port and entry.status == psutil.CONN_ESTABLISHED
+        {
+            entry.raddr.port
             for entry in worker.net_connections("tcp")
-        )
+            if entry.laddr.port == port and entry.status == psutil.CONN_ESTABLISHED
+        }
         for worker in processes.web_workers(target)
     ]

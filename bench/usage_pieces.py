@@ -1,6 +1,6 @@
 """Races of work that is not chat, at the level of services: runs of images and audio from three processes.
 
-And the controls: callers who look at a counter first and add to it afterwards, seen by the same watch.
+And the controls: callers who look at a counter, do their work and add to it afterwards, seen by the same watch.
 """
 
 import time
@@ -216,10 +216,13 @@ def _careless_many(number: int, counter_id: int, one: int, line: int, count: int
 
 
 def _careless(counter_id: int, one: int, line: int) -> bool:
+    """Looks, works, and books: what a proxy does that adds up what calls have cost."""
 
     try:
         if Counter.objects.get(id=counter_id).used + one > line:
             return False
+        connection.close()
+        time.sleep(WORK_S)
         Counter.objects.filter(id=counter_id).update(used=F("used") + one)
         return True
     finally:

@@ -7,6 +7,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -97,6 +98,9 @@ class Outcome:
     @property
     def is_exact(self) -> bool:
         return not self.faults
+
+    def figures(self) -> dict[str, Any]:
+        return {**vars(self), "refused": dict(self.refused)}
 
     def judge(self, worth: int) -> None:
         """Writes down everything that is not as it must be."""

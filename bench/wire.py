@@ -51,6 +51,11 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
+    @property
+    def local_port(self) -> int:
+        assert self._transport is not None
+        return int(self._transport.get_extra_info("sockname")[1])
+
     def begin(self, raw: bytes, on_body: OnBody) -> None:
         """Sends a request. `head` and `end` tell when its answer began and ended."""
         if self._transport is None or self._transport.is_closing():
