@@ -18,15 +18,23 @@ from tests.factories import give_limits, hold_of
 from tests.staff.pages import act, page
 from tests.usage.books import write_entry
 from tests.usage.runs import counter, finish
+from usage import prices
 from usage.holds.types import Amount
-from usage.models import Counter, Hold, LedgerEntry
+from usage.models import Counter, Hold, LedgerEntry, Price
 from usage.receipts import late
 from usage.receipts import services as receipts
 from usage.receipts.settled import SettledRun
 from usage.reconciliation import alarms, invariants, services
 from usage.reconciliation.models import BooksItem
+from usage.rerating import services as rerating
 
 Kind = BooksItem.Kind
+
+
+@pytest.fixture(autouse=True)
+def fresh_prices():
+    yield
+    prices.forget()
 
 
 @pytest.fixture
@@ -366,3 +374,40 @@ def test_window_used_beyond_its_limit_is_found_and_a_lowered_limit_is_no_violati
     )
     found = {(row.invariant, row.expected, row.found) for row in invariants.check(workspace_ids=[fresh])}
     assert ("I8", 3, 4) in found
+
+
+def test_entry_that_does_not_cost_its_usage_times_its_price_is_named_until_it_is_corrected(fresh, today):
+    for _ in range(2):
+        settle(fresh, input_tokens=1000, output_tokens=500)
+    assert services.close(day=today, workspace_ids=[fresh]) == []
+    # It cost another price all the time: the books say so until the range is corrected.
+    prices.add_price(
+        Price(
+            provider="openai", model="gpt-4o-mini", meter="output_tokens", micro_per_million=1_000_000, source="t",
+            effective_at=timezone.now() - timedelta(days=1),
+        ),
+        actor=audit.SYSTEM,
+    )  # fmt: skip
+    services.close(day=today, workspace_ids=[fresh])
+    assert items(today, workspace_id=fresh) == {(Kind.PRICES, "gpt-4o-mini", "open", 1300, 900)}
+    correct()
+    assert services.close(day=today, workspace_ids=[fresh]) == []
+    assert items(today, workspace_id=fresh) == {(Kind.PRICES, "gpt-4o-mini", "settled", 1300, 900)}
+
+
+def correct() -> None:
+    correction = rerating.begin(
+        correction_id=uuid4(), provider="openai", model="gpt-4o-mini", from_at=timezone.now() - timedelta(hours=1),
+        to_at=timezone.now(), reason="another price", actor=audit.SYSTEM,
+    )  # fmt: skip
+    for _ in rerating.run(correction.id):
+        pass
+
+
+def test_settlement_at_what_was_held_is_right_although_its_price_would_be_more(fresh, today):
+    give_limits(fresh, ("cost_micro", "month", 100))
+    hold = hold_of(workspace_id=fresh, meters={"cost_micro": Amount.of(40)}, cap=0, min_cap=0)
+    settlement = finish(hold, output_tokens=500)
+    issue(hold.id, settlement)
+    assert settlement.cost_micro == 40
+    assert services.close(day=today, workspace_ids=[fresh]) == []

@@ -15,6 +15,7 @@ class BooksItem(models.Model):
         RECEIPTS = "receipts", "ledger and receipts differ"
         PROVIDER = "provider", "ledger and provider differ"
         NO_REPORT = "no-report", "no report of the provider"
+        PRICES = "prices", "ledger and price book differ"
         LOG = "log", "a log of receipts or audit entries is not sound"
         INVARIANT = "invariant", "an invariant does not hold"
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from usage.models import LedgerEntry
 from usage.receipts import examination
 from usage.receipts.models import LogKind
 from usage.receipts.verdicts import Verdict
-from usage.reconciliation import alarms, invariants, receipts, reports
+from usage.reconciliation import alarms, invariants, rating, receipts, reports
 from usage.reconciliation.models import BooksItem
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def close(*, day: date, workspace_ids: Iterable[UUID] | None = None) -> list[Fin
     chosen = None if workspace_ids is None else list(workspace_ids)
     findings = [_of_violation(row) for row in invariants.check(workspace_ids=chosen)]
     for workspace_id in chosen if chosen is not None else Workspace.objects.values_list("id", flat=True):
-        findings += [*_compare_receipts(workspace_id, day), *_examine_logs(workspace_id)]
+        findings += [*_compare_settlements(workspace_id, day), *_examine_logs(workspace_id)]
     if chosen is None:
         findings += _compare_provider(day)
     _record(findings, day, chosen)
@@ -89,11 +90,14 @@ def _bounds(day: date) -> tuple[datetime, datetime]:
     return begins_at, begins_at + timedelta(days=1)
 
 
-def _compare_receipts(workspace_id: UUID, day: date) -> list[Finding]:
+def _compare_settlements(workspace_id: UUID, day: date) -> list[Finding]:
     begins_at, ends_at = _bounds(day)
-    rows = receipts.differences(workspace_id=workspace_id, begins_at=begins_at, ends_at=ends_at)
+    span: dict[str, Any] = {"workspace_id": workspace_id, "begins_at": begins_at, "ends_at": ends_at}
+    compared = [(Kind.RECEIPTS, receipts.differences(**span)), (Kind.PRICES, rating.differences(**span))]
     return [
-        Finding(Kind.RECEIPTS, workspace_id, row.model, row.subject, row.expected, row.found) for row in rows
+        Finding(kind, workspace_id, row.model, row.subject, row.expected, row.found)
+        for kind, rows in compared
+        for row in rows
     ]
 
 
