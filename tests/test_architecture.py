@@ -317,6 +317,22 @@ def test_house_rule_finds_a_breach(rule, path, text):
     assert list(rule(module(text, path))) != []
 
 
+def test_every_place_that_speaks_to_a_provider_is_named():
+    """All of them, also those that a rule allows: the client, the one stream, and the engine that runs what is held."""
+    outside = (found for found in MODULES if not found.path.startswith("assistants/simulator/"))
+    sites = {found.path for found in outside for _, name in imports(found) if NETWORK.match(name)}
+    assert sites == {
+        "assistants/llm/client.py",
+        "assistants/llm/chat.py",
+        "assistants/llm/errors.py",
+        "assistants/runs/engine.py",
+        "usage/reconciliation/reports.py",
+    }
+    (engine,) = [found for found in MODULES if found.path == "assistants/runs/engine.py"]
+    calls = [dotted(node.func) for node in walk(engine, ast.Call) if dotted(node.func).startswith("chat.")]
+    assert calls == ["chat.Tally", "chat.stream"], "a job is a claimed hold (assistants/runs/turns.py)"
+
+
 def test_source_is_found():
     assert len(MODULES) > 100
     assert {found.app for found in MODULES} == set(ORDER)
