@@ -131,7 +131,7 @@ def _operate(target: Target, options: argparse.Namespace) -> int:
     from bench import usage_operations as operations  # noqa: PLC0415
 
     path = target.state_file.parent / "operations.json"
-    progress = operations.Progress.load(path) if options.resume else operations.begin(options.seed)
+    progress = operations.resume(path) if options.resume else operations.begin(options.seed)
     with _beat_paused(target):
         operations.run(
             progress, operations=options.operations, processes=options.clients, every=options.every, path=path

@@ -281,12 +281,7 @@ def check(progress: Progress) -> list[str]:
     # These workspaces have no runs that could have ended (I6).
     rows = [row for row in invariants.check(workspace_ids=workspaces) if row.invariant != "I6"]
     wrong = [f"{row.invariant} {row.where}: {row.expected} expected, {row.found} found" for row in rows]
-    totals = (
-        Counter.objects.filter(workspace_id__in=workspaces, subject_kind="workspace", meter__in=REFERENCE)
-        .values_list("workspace_id", "meter")
-        .annotate(total=Sum(F("used") - F("opening")))
-    )
-    counted = {f"{workspace_id} {meter}": total for workspace_id, meter, total in totals if total}
+    counted = _counted(progress)
     expected = {name: amount for name, amount in progress.settled.items() if amount}
     names = sorted({name for name, _ in counted.items() ^ expected.items()})
     return wrong + [
@@ -294,24 +289,46 @@ def check(progress: Progress) -> list[str]:
     ]
 
 
+def _counted(progress: Progress) -> dict[str, int]:
+    """`workspace meter` → what the counters say."""
+    rows = Counter.objects.filter(
+        workspace_id__in=progress.workspaces, subject_kind="workspace", meter__in=REFERENCE
+    )
+    totals = rows.values_list("workspace_id", "meter").annotate(total=Sum(F("used") - F("opening")))
+    return {f"{workspace_id} {meter}": total for workspace_id, meter, total in totals if total}
+
+
+def resume(path: Path) -> Progress:
+    """Goes on from the last round that was written down. What a broken-off round left is ended first; the reference
+    begins anew with what is counted then, which the invariants answer for."""
+    progress = Progress.load(path)
+    _end_all(progress)
+    progress.settled = Tally(_counted(progress))
+    return progress
+
+
 def end(progress: Progress, path: Path) -> list[str]:
     """Ends what is left, and checks for the last time."""
+    _end_all(progress)
+    left = check(progress)
+    rows = Counter.objects.filter(workspace_id__in=progress.workspaces)
+    held = rows.aggregate(total=Sum("held"))["total"]
+    progress.save(path)
+    return [*left, *([f"{held} still held"] if held else [])]
+
+
+def _end_all(progress: Progress) -> None:
     ports.hold_decided._answer = _end_refused
-    workspaces = [UUID(workspace_id) for workspace_id in progress.workspaces]
     while True:
-        for workspace_id in workspaces:
-            services.let_in_waiting(workspace_id)
-        rows = HoldRow.objects.filter(workspace_id__in=workspaces, state__in=["held", "waiting"])
+        for workspace_id in progress.workspaces:
+            services.let_in_waiting(UUID(workspace_id))
+        rows = HoldRow.objects.filter(workspace_id__in=progress.workspaces, state__in=["held", "waiting"])
         live = list(rows.values_list("id", "state"))
         if not live:
             break
         for hold_id, state in live:
             _end_one(hold_id, state)
     progress.live = []
-    left = check(progress)
-    held = Counter.objects.filter(workspace_id__in=workspaces).aggregate(total=Sum("held"))["total"]
-    progress.save(path)
-    return [*left, *([f"{held} still held"] if held else [])]
 
 
 def _end_one(hold_id: UUID, state: str) -> None:
