@@ -95,7 +95,7 @@ def test_a_failed_answer_says_why_and_can_be_tried_again(owner):
 
     expect(owner.wait_final().locator(".prose")).to_contain_text("This is a simulated answer.")
     expect(owner.answers).to_have_count(1)
-    expect(owner.page.locator(".alert-title")).to_have_count(0)
+    expect(owner.answers.locator(".alert-title")).to_have_count(0)
 
 
 def test_an_answer_cut_midway_keeps_its_text_beside_the_reason(owner):
