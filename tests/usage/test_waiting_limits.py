@@ -13,7 +13,7 @@ from tests.usage.runs import counter, decide, finish
 from usage.holds.types import MILLION, Amount, Hold
 from usage.limits import services as limits
 from usage.models import Hold as HoldRow
-from usage.models import Limit
+from usage.models import Limit, LimitOverride
 
 TOKENS = {"output_tokens": Amount(0, MILLION)}
 
@@ -66,6 +66,16 @@ def test_settlement_after_a_lifted_override_lets_in_by_the_limit(workspace):
     override_id = override(workspace, 100)
     holder, waiting = write(workspace, 90), write(workspace, 60)
     limits.lift_override(override_id=override_id, actor=audit.SYSTEM)
+    finish(holder, output_tokens=40)
+    assert granted(waiting) == ("held", 10)
+
+
+def test_settlement_after_an_override_ran_out_lets_in_by_the_limit(workspace):
+    """Nothing happens when it does: whoever is decided on later must look."""
+    give_limits(workspace, ("output_tokens", "day", 50))
+    override_id = override(workspace, 100)
+    holder, waiting = write(workspace, 90), write(workspace, 60)
+    LimitOverride.objects.filter(id=override_id).update(expires_at=timezone.now())
     finish(holder, output_tokens=40)
     assert granted(waiting) == ("held", 10)
 

@@ -46,8 +46,9 @@ TERMS = """
 SELECT workspace_id, created_at, output_cap, (request -> 'meters')::text FROM usage_hold WHERE id = %s
 """
 END_WAITING = """
-UPDATE usage_hold SET state = 'released', resolved_at = statement_timestamp(), release_reason = %s
-WHERE id = %s AND state = 'waiting' RETURNING workspace_id
+UPDATE usage_hold h SET state = 'released', resolved_at = statement_timestamp(), release_reason = %s
+FROM (SELECT id, release_reason AS refusal FROM usage_hold WHERE id = %s FOR UPDATE) before
+WHERE h.id = before.id AND h.state = 'waiting' RETURNING h.workspace_id, before.refusal
 """
 
 
@@ -266,8 +267,10 @@ def end_waiting(hold_id: UUID, *, reason: str) -> bool:
         row = cursor.fetchone()
     if row is None:
         return False
-    # whoever waited behind it may go
-    let_in_after_commit(row[0])
+    workspace_id, refusal = row
+    if not refusal:
+        # whoever waited behind it may go; one that was refused stood in nobody's way
+        let_in_after_commit(workspace_id)
     return True
 
 

@@ -283,10 +283,11 @@ BEGIN
     RETURN EXISTS (SELECT FROM usage_hold WHERE workspace_id = p_workspace AND state = 'waiting' AND release_reason = '');
 END $$;
 
--- Of the workspace's first waiting holds, those that need no counter beside these.
-CREATE OR REPLACE FUNCTION usage_waiting_within(p_workspace uuid, p_limit int, p_fresh boolean, p_ids bigint[]) RETURNS jsonb
+-- Of the workspace's first waiting holds, those that need no counter beside these, with their limits as they are now.
+DROP FUNCTION IF EXISTS usage_waiting_within(uuid, int, boolean, bigint[]);
+CREATE OR REPLACE FUNCTION usage_waiting_within(p_workspace uuid, p_limit int, p_ids bigint[]) RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT COALESCE(jsonb_object_agg(key, value), '{}'::jsonb) FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh))
+    SELECT COALESCE(jsonb_object_agg(key, value), '{}'::jsonb) FROM jsonb_each(usage_waiting(p_workspace, p_limit, true))
     WHERE NOT EXISTS (SELECT FROM jsonb_array_elements(value) l WHERE NOT (l -> 'counter')::bigint = ANY (p_ids))
 $$;
 
@@ -339,7 +340,7 @@ BEGIN
         SELECT (l ->> 'counter')::bigint
         FROM jsonb_each(usage_waiting(p_workspace, p_limit, p_fresh)) w, jsonb_array_elements(w.value) l);
     PERFORM usage_lock(v_ids);
-    RETURN usage_waiting_within(p_workspace, p_limit, p_fresh, v_ids);
+    RETURN usage_waiting_within(p_workspace, p_limit, v_ids);
 END $$;
 
 -- Lets waiting holds in whose turn came without a settlement: a limit was changed, another waiter gave up.
@@ -379,7 +380,7 @@ BEGIN
     IF v_waiting = '{}' AND usage_anybody_waits(v_hold.workspace_id) THEN
         -- Came while this one took its locks: at least those that wait for nothing else. The others get their own turn.
         v_more := true;
-        v_waiting := usage_waiting_within(v_hold.workspace_id, v_batch, false,
+        v_waiting := usage_waiting_within(v_hold.workspace_id, v_batch,
             ARRAY(SELECT (l -> 'counter')::bigint FROM jsonb_array_elements(v_hold.lines) l));
     END IF;
     IF v_waiting <> '{}' THEN
