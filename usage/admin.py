@@ -13,6 +13,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
 import usage.limits.admin  # noqa: F401  registers its pages
+import usage.pace.admin  # noqa: F401
 import usage.receipts.admin  # noqa: F401
 from config import errors
 from tenants.staff import FixedAdmin, ReasonActionForm, RecordAdmin, staff_actor

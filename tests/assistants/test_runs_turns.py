@@ -111,10 +111,11 @@ def test_unpriced_model_is_refused_before_anything_is_asked(stage):
 
 def test_unknown_model_is_not_charged(stage):
     model = f"no-such-{uuid4().hex[:8]}"
-    Price.objects.create(
-        provider="openai", model=model, meter="output_tokens", micro_per_million=1, source="test",
-        effective_at=timezone.now() - timedelta(days=1),
-    )  # fmt: skip
+    for meter in ("input_tokens", "output_tokens"):
+        Price.objects.create(
+            provider="openai", model=model, meter=meter, micro_per_million=1, source="test",
+            effective_at=timezone.now() - timedelta(days=1),
+        )  # fmt: skip
     prices.forget()
     with enter(stage.workspace):
         assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model=model)

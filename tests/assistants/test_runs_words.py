@@ -25,7 +25,7 @@ def codes_in_the_source() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= set(
                     re.findall(
-                        r"^(?:provider_\w+|quota_\w+|worker_lost|deadline|emergency_stop|access_ended|internal)$",
+                        r"^(?:provider_\w+|quota_\w+|worker_lost|deadline|emergency_stop|access_ended|key_revoked|internal)$",
                         node.value,
                     )
                 )

@@ -20,6 +20,9 @@ from tests.usage.books import fold_all
 from tests.usage.receipts import making
 from usage.limits import services as limits
 from usage.models import Counter, Limit, Price, QuotaNotice, Stop
+from usage.pace import services as pace
+from usage.pace.queries import Rates
+from usage.receipts import examination
 from usage.receipts import services as receipts
 from usage.receipts.models import LogKind, SigningKey
 from usage.reconciliation.models import BooksItem
@@ -110,6 +113,7 @@ def _what_people_see_of_usage(acme) -> None:
         workspace_id=acme.id, subject_kind="workspace", meter="images", window="day", window_start=today
     )
     spend.set_alarm(workspace_id=acme.id, micro_per_hour=5, actor=actor)
+    pace.push_rates(workspace_id=acme.id, rates=Rates(1000, 1000, 1000))
     fold_all()
 
 
@@ -128,6 +132,7 @@ def _what_receipts_leave(acme) -> None:
     for kind in LogKind:
         making.sequence(acme.id, kind)
         receipts.take_checkpoint(acme.id, kind)
+        examination.examine_whole(acme.id, kind)
     audit.record("test.waits", actor=audit.SYSTEM, workspace_id=acme.id)
 
 

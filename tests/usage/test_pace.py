@@ -14,6 +14,7 @@ from tenants import audit, keys
 from tenants.models import AuditEntry
 from tenants.scope import enter
 from tests import factories
+from tests.staff.pages import page
 from tests.test_architecture import routes
 from tests.usage.crowds import crowd
 from usage.models import Hold
@@ -232,3 +233,11 @@ def test_pushed_rates_are_audited_and_read_once_for_a_while(paced, assert_querie
 def test_every_page_form_that_starts_model_work_is_counted():
     marked = {pattern.name for _, pattern in routes() if getattr(pattern.callback, "starts_runs", False)}
     assert marked == {"chat", "message-send", "message-edit", "message-regenerate", "message-retry"}
+
+
+def test_staff_set_the_rates_of_a_workspace(paced, staff):
+    form = {"place": paced.slug, "per_key": "3", "per_person": "", "per_workspace": "9"}
+    assert staff.browser().post(page("usage.requestrate", "add"), form).status_code == 302
+    queries.forget(paced.id)
+    assert queries.rates_of(paced.id) == Rates(3, None, 9)
+    assert staff.browser().post(page("usage.requestrate", "add"), {**form, "place": ""}).status_code == 200

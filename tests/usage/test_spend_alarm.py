@@ -143,6 +143,10 @@ def test_staff_set_a_limit_and_another_amount_for_a_time(db, acme, staff):
     assert client.post(page("usage.limitoverride", "add"), override).status_code == 302
     row = LimitOverride.objects.get()
     assert (row.limit_id, row.amount, row.reason) == (limit.pk, 1800, "Launch")
+    assert (
+        client.post(page("usage.limit", "add"), values | {"amount": "", "meter": "images"}).status_code == 302
+    )
+    assert Limit.objects.get(workspace_id=None, meter="images").amount is None, "empty is unlimited"
     past = override | {"expires_at_0": "2020-01-01"}
     assert client.post(page("usage.limitoverride", "add"), past).status_code == 200
     assert LimitOverride.objects.count() == 1

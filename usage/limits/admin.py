@@ -25,6 +25,12 @@ class PlacedForm(forms.ModelForm):
 
     place = forms.CharField(label="Workspace", required=False, help_text=WORKSPACE_HELP)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self._meta.model._meta.get_fields():
+            if field.name in self.fields and getattr(field, "null", False):
+                self.fields[field.name].required = False
+
     def clean_place(self) -> Any:
         slug = self.cleaned_data["place"].strip()
         if not slug:

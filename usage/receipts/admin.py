@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from tenants.staff import ReadOnlyAdmin, RecordAdmin
-from usage.receipts.models import AuditPending, Checkpoint, Log, LogLeaf, Receipt, SigningKey
+from usage.receipts.models import AuditPending, Checkpoint, Log, LogLeaf, LogVerdict, Receipt, SigningKey
 
 
 @admin.register(Receipt)
@@ -22,6 +22,14 @@ class LogAdmin(RecordAdmin):
     list_filter = ("kind",)
     list_select_related = ("signing_key",)
     ordering = ("-id",)
+
+
+@admin.register(LogVerdict)
+class LogVerdictAdmin(ReadOnlyAdmin):
+    list_display = ("began_at", "log", "size")
+    list_select_related = ("log",)
+    search_fields = ("log__workspace_id",)
+    ordering = ("-began_at",)
 
 
 @admin.register(LogLeaf)
