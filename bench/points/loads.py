@@ -40,6 +40,7 @@ LOADS = {
     "plain": Load(),
     "long": Load(words=60, rate=160.0),
     "slow": Load(words=35, rate=30.0, reach_s=15.0),
+    "spread": Load(words=20, rate=40.0, gap=1.2),
     "stop": Load(words=35, rate=30.0, then="stop"),
     "checkpoint": Load(then="checkpoint"),
     "refused-once": Load(more="fault=503 times=1 key={key}"),
