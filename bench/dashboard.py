@@ -21,9 +21,9 @@ from bench.target import Target, from_environment
 GOAL_MS = 60.0
 ROWS = 5_000_000
 SEED = """
-INSERT INTO usage_ledgerentry (hold_id, workspace_id, person_ref, api_key_id, assistant_id, project_id, lines, account, variant,
-    kind, run_kind, provider, model, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens, images,
-    audio_in_ms, audio_out_ms, websites, generations, cost_micro, is_estimated, created_at)
+INSERT INTO usage_ledgerentry (hold_id, workspace_id, person_ref, api_key_id, assistant_id, project_id, lines, account,
+    variant, kind, run_kind, provider, model, messages, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
+    images, audio_in_ms, audio_out_ms, websites, generations, cost_micro, is_estimated, created_at)
 SELECT gen_random_uuid(),
        CASE WHEN n %% 2 = 0 THEN %(acme)s::uuid ELSE md5('w' || n %% 100)::uuid END,
        md5('p' || person)::uuid, CASE WHEN person < 8 AND n %% 4 = 0 THEN md5('k' || person)::uuid END,

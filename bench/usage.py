@@ -12,16 +12,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-from bench import clients, report
+from bench import clients, report, usage_rates
 from bench.target import Target, from_environment
 
 if TYPE_CHECKING:
     from bench.usage_races import Outcome
-
-GOALS = {"hot": 0.5, "spread": 1.5}
-SPREAD = 1000
 
 
 def _race(target: Target, options: argparse.Namespace) -> dict[str, Any]:
@@ -82,51 +78,6 @@ def _show_controls(outcomes: "list[Outcome]", callers: int) -> None:
     report.table(header, rows, title=title)
 
 
-def _prepare_rows(target: Target) -> None:
-    with target.database() as connection:
-        connection.execute("DROP TABLE IF EXISTS bench_row")
-        connection.execute("CREATE TABLE bench_row (id int PRIMARY KEY, used bigint) WITH (fillfactor = 50)")
-        connection.execute("INSERT INTO bench_row SELECT n, 0 FROM generate_series(0, 999) n")
-
-
-def _rate(parts: list[tuple[int, float]]) -> float:
-    return sum(done / seconds for done, seconds in parts)
-
-
-def _measure_rates(target: Target, seconds: float, processes: int) -> dict[str, float]:
-    from bench import holding  # noqa: PLC0415
-
-    _prepare_rows(target)
-    holding.limit_platform()
-    holding.correct(600_000)
-    hot, spread = [uuid4()], [uuid4() for _ in range(SPREAD)]
-    for workspace_id in (*hot, *spread):
-        holding.give_plan(workspace_id)
-    rates: dict[str, float] = {}
-    for name, work, arguments in (
-        ("update", holding.update_row, (1, seconds)),
-        ("warm-up", holding.cycle, (spread, seconds / 2)),
-        ("hot", holding.cycle, (hot, seconds)),
-        ("spread", holding.cycle, (spread, seconds)),
-        ("update again", holding.update_row, (1, seconds)),
-    ):
-        report.progress(name)
-        rates[name] = _rate(clients.run(processes, work, *arguments))
-    return rates
-
-
-def _show_rates(rates: dict[str, float], processes: int) -> dict[str, float]:
-    base = (rates["update"] + rates["update again"]) / 2
-    ratios = {name: rates[name] / base for name in GOALS}
-    rows: list[list[object]] = [["UPDATE … RETURNING of one row", base, 1.0, "-"]]
-    rows += [
-        [f"hold + settle + ledger, {name}", rates[name], ratios[name], f"≥ {GOALS[name]}"] for name in GOALS
-    ]
-    title = f"{processes} client processes, one platform limit set, synchronous commits"
-    report.table(("what", "per second", "ratio", "goal"), rows, title=title)
-    return ratios
-
-
 def _operate(target: Target, options: argparse.Namespace) -> int:
     from bench import usage_operations as operations  # noqa: PLC0415
 
@@ -165,6 +116,11 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--clients", type=int, default=16, help="processes of rates and operations (default: %(default)s)"
     )
+    parser.add_argument(
+        "--flush-ms",
+        default="0",
+        help="rates with so much more per flush, such as 0,1,4 (default: %(default)s)",
+    )
     parser.add_argument("--only", choices=("races", "rates"), default="")
     parser.add_argument("--operations", type=int, default=0, help="random operations instead")
     parser.add_argument(
@@ -182,13 +138,17 @@ def main(arguments: list[str]) -> int:
     if options.operations:
         return _operate(target, options)
     races: dict[str, Any] = {}
-    ratios: dict[str, float] = {}
-    rates: dict[str, float] = {}
+    ratios: dict[str, dict[str, float]] = {}
+    rates: dict[float, dict[str, float]] = {}
     if options.only != "races":
-        rates = _measure_rates(target, options.seconds, options.clients)
-        ratios = _show_rates(rates, options.clients)
+        for flush_ms in (float(value) for value in options.flush_ms.split(",")):
+            rates[flush_ms] = usage_rates.measure(
+                target, seconds=options.seconds, processes=options.clients, flush_ms=flush_ms
+            )
+        ratios = usage_rates.show(rates, options.clients)
     if options.only != "rates":
         races = _race(target, options)
     report.emit("usage", **races, per_second=rates, ratios=ratios)
-    is_met = all(ratios.get(name, goal) >= goal for name, goal in GOALS.items())
+    first = next(iter(ratios.values()), usage_rates.GOALS)
+    is_met = all(first[name] >= goal for name, goal in usage_rates.GOALS.items())
     return 0 if is_met and races.get("is_exact", True) else 1
