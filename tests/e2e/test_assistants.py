@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 def without_browser_checks(page):
     """The server's own check must hold by itself."""
-    page.locator("main form").evaluate("form => { form.noValidate = true; }")
+    page.locator("main form.card").evaluate("form => { form.noValidate = true; }")
 
 
 def test_an_assistant_is_made_refused_kept_and_changed(owner, watch):
