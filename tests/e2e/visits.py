@@ -90,7 +90,8 @@ class Visit:
         return self.page.locator("[data-stream]")
 
     def ask(self, text: str, **steering: Any) -> None:
-        """Writes a question and sends it with Enter."""
+        """Writes a question and sends it with Enter, once the page's scripts listen to the keyboard."""
+        self.page.wait_for_load_state("load")
         self.composer.fill(steer(text, **steering))
         self.composer.press("Enter")
 
