@@ -1,4 +1,4 @@
-"""Mails about limits, to the owners of a workspace. Claimed by an UPDATE first: sent at most once each."""
+"""Mails about limits, to the owners of a workspace, and events. Claimed by an UPDATE first: sent at most once each."""
 
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Membership
 from tenants import links
 from tenants.scope import WorkspaceNotFound, WorkspaceRef, get_ref, workspace_scope
-from usage import report
+from usage import outlets, report
 from usage.holds import explain
 from usage.limits import windows
 from usage.models import Meter, QuotaNotice, SubjectKind, Window
@@ -48,6 +48,21 @@ def _send(notice: QuotaNotice) -> None:
     except WorkspaceNotFound:
         return
     context = describe(notice, workspace)
+    outlets.tell(
+        workspace_id=workspace.id,
+        event=outlets.LIMIT_REACHED,
+        data={
+            "line": notice.line,
+            "meter": notice.limit.meter,
+            "subject": notice.limit.subject_kind,
+            "subject_id": notice.limit.subject_id,
+            "window": notice.limit.window,
+            "window_start": notice.window_start.isoformat(),
+            "used": notice.used,
+            "limit": notice.amount,
+            "text": context["text"],
+        },
+    )
     send_mail(
         subject=f"{workspace.name}: {context['title']}",
         message=render_to_string("usage/mails/quota_notice.txt", context),

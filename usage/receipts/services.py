@@ -15,7 +15,7 @@ from config import errors
 from config import redis as redis_clients
 from tenants import audit
 from tenants import keys as names
-from usage import prices
+from usage import outlets, prices
 from usage.models import Hold
 from usage.receipts import bodies, documents, keys, mails, queries, sequencer, tree, verify
 from usage.receipts.models import Checkpoint, Log, LogKind, Receipt, SigningKey
@@ -121,6 +121,12 @@ def mail_checkpoints(workspace_id: UUID, *, only_news: bool) -> bool:
     taken = [take_checkpoint(workspace_id, kind) for kind in LogKind]
     if only_news and all(each.size <= each.log.mailed_size for each in taken):
         return False
+    for each in taken:
+        outlets.tell(
+            workspace_id=workspace_id,
+            event=outlets.CHECKPOINT_SIGNED,
+            data={"log": each.log.kind, "size": each.size, "checkpoint": each.note},
+        )
     sent = mails.send_checkpoints(workspace_id, taken)
     if sent:
         for each in taken:

@@ -15,6 +15,8 @@ class BooksItem(models.Model):
         RECEIPTS = "receipts", "ledger and receipts differ"
         PROVIDER = "provider", "ledger and provider differ"
         NO_REPORT = "no-report", "no report of the provider"
+        BILLED = "billed", "ledger and billed meters differ"
+        NO_BILLER = "no-biller", "the biller could not be asked"
         PRICES = "prices", "ledger and price book differ"
         LOG = "log", "a log of receipts or audit entries is not sound"
         INVARIANT = "invariant", "an invariant does not hold"

@@ -1,4 +1,4 @@
-"""Closing the books of a day: ledger = counters = receipts = provider, or an open item that says where they differ."""
+"""Closing the books of a day: ledger = counters = receipts = provider = biller, or an open item that says where not."""
 
 import logging
 import time
@@ -20,7 +20,7 @@ from usage.models import LedgerEntry
 from usage.receipts import examination
 from usage.receipts.models import LogKind
 from usage.receipts.verdicts import Verdict
-from usage.reconciliation import alarms, invariants, rating, receipts, reports
+from usage.reconciliation import alarms, billed, invariants, rating, receipts, reports
 from usage.reconciliation.models import BooksItem
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,11 @@ def close(*, day: date, workspace_ids: Iterable[UUID] | None = None) -> list[Fin
     chosen = None if workspace_ids is None else list(workspace_ids)
     findings = [_of_violation(row) for row in invariants.check(workspace_ids=chosen)]
     for workspace_id in chosen if chosen is not None else Workspace.objects.values_list("id", flat=True):
-        findings += [*_compare_settlements(workspace_id, day), *_examine_logs(workspace_id)]
+        findings += [
+            *_compare_settlements(workspace_id, day),
+            *_compare_billed(workspace_id, day),
+            *_examine_logs(workspace_id),
+        ]
     if chosen is None:
         findings += _compare_provider(day)
     _record(findings, day, chosen)
@@ -97,6 +101,19 @@ def _compare_settlements(workspace_id: UUID, day: date) -> list[Finding]:
     return [
         Finding(kind, workspace_id, row.model, row.subject, row.expected, row.found)
         for kind, rows in compared
+        for row in rows
+    ]
+
+
+def _compare_billed(workspace_id: UUID, day: date) -> list[Finding]:
+    begins_at, ends_at = _bounds(day)
+    try:
+        rows = billed.differences(workspace_id=workspace_id, begins_at=begins_at, ends_at=ends_at)
+    except billed.BillerUnavailable:
+        logger.warning("the biller could not be asked", extra={"workspace_id": str(workspace_id)})
+        return [Finding(Kind.NO_BILLER, workspace_id)]
+    return [
+        Finding(Kind.BILLED, workspace_id, subject=row.meter, expected=row.expected, found=row.found)
         for row in rows
     ]
 

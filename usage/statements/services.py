@@ -17,6 +17,7 @@ from django.utils import timezone
 from tenants import links
 from tenants.models import Workspace
 from tenants.scope import WorkspaceNotFound, get_ref
+from usage import outlets
 from usage.holds import explain
 from usage.ledger import BOOKED, DETAIL
 from usage.limits import windows
@@ -120,6 +121,16 @@ def _mail(statement: Statement) -> None:
         "tokens": explain.quantity(Meter.TOKENS, statement.tokens),
         "url": links.absolute_workspace_url(workspace, "statement", month=f"{statement.month:%Y-%m}"),
     }
+    outlets.tell(
+        workspace_id=workspace.id,
+        event=outlets.STATEMENT_CLOSED,
+        data={
+            "month": f"{statement.month:%Y-%m}",
+            "cost_micro": statement.cost_micro,
+            "messages": statement.messages,
+            "tokens": statement.tokens,
+        },
+    )
     send_mail(
         subject=f"{workspace.name}: usage in {month}",
         message=render_to_string("usage/mails/statement.txt", context),
