@@ -167,8 +167,10 @@ def test_a_draft_survives_a_reload_and_goes_when_it_is_sent(owner):
 def test_the_cost_is_asked_for_when_answers_begin_and_end_and_not_in_circles(owner):
     asked = []
     owner.page.on("request", lambda request: asked.append(request.url) if "/cost/" in request.url else None)
-    owner.start("Dear or cheap?", **QUICK)
-    owner.wait_final()
+    # slow enough that its page sees it run and end
+    with owner.page.expect_request(re.compile("/cost/")):
+        owner.start("Dear or cheap?", tokens=30, rate=15)
+        owner.wait_final()
     owner.page.wait_for_timeout(500)
     assert 1 <= len(asked) <= 2
 
