@@ -135,6 +135,7 @@ async def _race(target: Target, meter: str, callers: int, chance: random.Random)
         )
     )
     await crashing
+    await asyncio.to_thread(wait_ready, target)
     await _wait_for_ends(target)
     outcome.answered, outcome.broken = len(answers), await asyncio.to_thread(_count_broken, target, answers)
     outcome.served = await asyncio.to_thread(_count_settled, target, began_at)
