@@ -1,9 +1,12 @@
 from django.urls import include, path
 
 urlpatterns = [
+    path("", include("billing.webhooks.api_urls")),
+    path("", include("billing.outcomes.api_urls")),
     path("", include("accounts.api_urls")),
     path("", include("usage.statements.api_urls")),
     path("", include("usage.api_urls")),
     path("", include("assistants.chat.api_urls")),
     path("", include("usage.receipts.api_urls")),
+    path("", include("billing.api_urls")),
 ]

@@ -6,12 +6,28 @@ from celery import Celery
 from celery.schedules import crontab
 from kombu import Queue
 
+from config import env
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.base")
 
 SWEEP_SECONDS = 5
 FOLD_SECONDS = 30
 WATCH_SECONDS = 20
 SEQUENCE_SECONDS = 10
+RETRY_SECONDS = 60
+DELIVERY_SECONDS = 3
+
+TASKS = ["usage.tasks", "billing.tasks", "assistants.runs.tasks"]
+SIMULATED = {}
+if env.flag("STRIPE_SIMULATED"):
+    TASKS.append("billing.simulator.tasks")
+    SIMULATED = {
+        "deliver-simulated-events": {
+            "task": "billing.simulator.tasks.deliver_events",
+            "schedule": DELIVERY_SECONDS,
+            "options": {"expires": DELIVERY_SECONDS},
+        }
+    }
 
 app = Celery("steward")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -78,14 +94,72 @@ app.conf.update(
             "schedule": SEQUENCE_SECONDS,
             "options": {"expires": 10},
         },
+        "invoice-milestones": {
+            "task": "billing.tasks.invoice_milestones",
+            "schedule": crontab(minute="*/5"),
+            "options": {"expires": 240},
+        },
+        "retry-events": {
+            "task": "billing.tasks.retry_events",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "reconcile-billing": {
+            "task": "billing.tasks.reconcile_billing",
+            "schedule": crontab(minute=35),
+            "options": {"expires": 1800},
+        },
+        "remind-billing": {
+            "task": "billing.tasks.remind",
+            "schedule": crontab(minute=10),
+            "options": {"expires": 1800},
+        },
+        "restrict-overdue": {
+            "task": "billing.tasks.restrict_due",
+            "schedule": crontab(minute="*/10"),
+            "options": {"expires": 300},
+        },
+        "send-billing-mails": {
+            "task": "billing.tasks.send_mails",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "credit-referrals": {
+            "task": "billing.tasks.credit_referrals",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "tell-usage": {
+            "task": "billing.tasks.tell_usage",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "find-untold-usage": {
+            "task": "billing.tasks.find_untold_usage",
+            "schedule": crontab(hour=1, minute=15),
+            "options": {"expires": 1200},
+        },
+        "tend-usage": {
+            "task": "billing.tasks.tend_usage",
+            "schedule": crontab(minute=50),
+            "options": {"expires": 1800},
+        },
+        "release-deals": {
+            "task": "billing.tasks.release_deals",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "refund-deals": {
+            "task": "billing.tasks.refund_deals",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
         "mail-checkpoints": {
             "task": "usage.tasks.mail_all_checkpoints",
             "schedule": crontab(hour="5", minute="30"),
             "options": {"expires": 3600},
         },
+        **SIMULATED,
     },
 )
-app.autodiscover_tasks(
-    ["usage.tasks", "assistants.runs.tasks"],
-    related_name=None,  # type: ignore[arg-type]
-)
+app.autodiscover_tasks(TASKS, related_name=None)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 """Settings from the environment, parsed loudly: a wrong value stops the start with one clear sentence."""
 
+import hashlib
+import hmac
 import os
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -61,6 +63,11 @@ def http_url(name: str, default: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ImproperlyConfigured(f"{name}={value!r} is not an http:// or https:// address.")
     return value.rstrip("/")
+
+
+def derived(prefix: str, secret: str, purpose: str) -> str:
+    """A secret of its own for `purpose`, the same at each start: HMAC-SHA256 of the purpose under `secret`."""
+    return prefix + hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def database(name: str = "DATABASE_URL") -> dict[str, str]:

@@ -26,6 +26,15 @@ TITLES = {
     500: "Something went wrong on our side",
     503: "Not available for a moment",
 }
+# Refusals whose status alone would say the wrong thing.
+TITLES_OF_CODES = {
+    "feature_not_included": "Not part of the plan",
+    "workspace_restricted": "This workspace is read-only",
+    "seat_over_plan": "You can only read here",
+    "seats_full": "All seats are taken",
+    "payment_outstanding": "An invoice is unpaid",
+    "payment_refused": "The payment did not go through",
+}
 OPENAI_TYPES = {
     401: "authentication_error",
     403: "permission_error",
@@ -86,11 +95,15 @@ class Conflict(DomainError):
     message = "It was changed meanwhile."
 
 
+def title_of(error: DomainError) -> str:
+    return TITLES_OF_CODES.get(error.code) or TITLES.get(error.status, "Refused")
+
+
 def problem(error: DomainError) -> dict[str, Any]:
     """RFC 9457 members plus `code`, the request id and the error's own data."""
     body = {
         "type": "about:blank",
-        "title": TITLES.get(error.status, "Refused"),
+        "title": title_of(error),
         "status": error.status,
         "code": error.code,
         "detail": error.message,
@@ -149,7 +162,7 @@ def openai_response(error: DomainError, *, is_retryable: bool) -> JsonResponse:
 
 def _page(request: HttpRequest, error: DomainError) -> HttpResponse:
     context = {
-        "title": TITLES.get(error.status, "Refused"),
+        "title": title_of(error),
         "message": error.message,
         "code": error.code,
         "status": error.status,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
+from django.http import HttpRequest
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,6 +44,15 @@ class Port(Generic[P, R]):
 def _workspace_created(*, workspace_id: UUID) -> None: ...
 
 
+def _plan_wanted(*, workspace_id: UUID) -> None: ...
+
+
+def _seat_wanted(*, workspace_id: UUID, seats: int) -> None: ...
+
+
+def _seats_changed(*, workspace_id: UUID, by: int) -> None: ...
+
+
 def _close_expired_hold(*, hold_id: UUID, workspace_id: UUID, attempt: int) -> str:  # type: ignore[empty-body]
     ...
 
@@ -59,6 +70,10 @@ def _web_started() -> None: ...
 
 
 def _person_reference(*, user_id: UUID) -> UUID:  # type: ignore[empty-body]
+    ...
+
+
+def _assistant_count(*, workspace_id: UUID) -> int:  # type: ignore[empty-body]
     ...
 
 
@@ -82,6 +97,12 @@ def _key_limits_set(*, wanted: KeyLimits, actor: Any) -> None: ...
 def _hold_decided(*, hold_id: UUID, workspace_id: UUID, refusal: str) -> None: ...
 
 
+def _person_signed_up(*, user_id: UUID, request: HttpRequest) -> None: ...
+
+
+def _person_confirmed(*, user_id: UUID, request: HttpRequest) -> None: ...
+
+
 def _runs_ended(*, workspace_id: UUID, run_ids: list[UUID]) -> set[UUID]:  # type: ignore[empty-body]
     ...
 
@@ -91,6 +112,22 @@ runs_ended = Port("runs_ended", _runs_ended)
 
 workspace_created = Port("workspace_created", _workspace_created)
 """A workspace's schema exists: give it what every workspace starts with. Runs inside the creating transaction."""
+
+plan_wanted = Port("plan_wanted", _plan_wanted)
+"""A workspace was made: give it the plan it begins with. Runs inside the creating transaction."""
+
+seat_wanted = Port("seat_wanted", _seat_wanted)
+"""So many persons are about to join: locks the workspace's seats until the transaction ends and refuses what its plan
+does not hold. Inside the joining transaction."""
+
+seats_changed = Port("seats_changed", _seats_changed)
+"""`by` persons joined a workspace, or left it when negative: inside the transaction that changes it, afterwards."""
+
+person_signed_up = Port("person_signed_up", _person_signed_up)
+"""Somebody made an account, whose address is not confirmed yet. After it is stored, in the request that did it."""
+
+person_confirmed = Port("person_confirmed", _person_confirmed)
+"""A person's first address was confirmed and their workspace made. Inside that transaction."""
 
 close_expired_hold = Port("close_expired_hold", _close_expired_hold)
 """The lease of a hold ran out: start the run again or close it. Returns what was done: requeued | closed | kept."""
@@ -115,6 +152,9 @@ api_key_ended = Port("api_key_ended", _api_key_ended)
 
 assistant_names = Port("assistant_names", _assistant_names)
 """The names of a workspace's assistants, in its scope: of these ids (archived ones too), or of all that are in use."""
+
+assistant_count = Port("assistant_count", _assistant_count)
+"""How many assistants of a workspace are in use. From anywhere: it enters the workspace."""
 
 key_limits_set = Port("key_limits_set", _key_limits_set)
 """A key is being made: give it its limits, each {meter, window, amount}, or refuse. Inside the creating transaction."""

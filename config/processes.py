@@ -32,9 +32,9 @@ def commands(name: str, environ: Mapping[str, str]) -> list[list[str]]:
         port = environ["SIMULATOR_PORT"]
         return [[*_python("assistants.simulator"), "--host", "127.0.0.1", "--port", port]]
     if name == "migrate":
-        # The demo's seed loads the published prices too.
-        fill = manage("demo", "--seed") if environ.get("DEMO") == "1" else manage("load_prices")
-        return [manage("migrate_all"), fill]
+        # Plans reckon with prices, and the demo's workspaces begin with a plan.
+        first = [manage("migrate_all"), manage("load_prices"), manage("sync_plans", "--if-reachable")]
+        return [*first, manage("demo", "--seed")] if environ.get("DEMO") == "1" else first
     raise ValueError(f"No process is called {name!r}; there are: {', '.join(NAMES)}.")
 
 

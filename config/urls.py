@@ -18,11 +18,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("api/", include("config.api_urls")),
     path("v1/", include(("assistants.openai.urls", "openai"))),
+    path("", include("billing.webhooks.urls")),
     path("w/<slug:workspace>/", include(("config.workspace_urls", "workspace"))),
     path("", include("accounts.urls")),
+    path("", include("billing.public_urls")),
 ]
 if settings.DEMO:
     urlpatterns += [
         path("dev/mail/", views.mail_list, name="dev-mail"),
         path("dev/mail/<str:name>/", views.mail_message, name="dev-mail-message"),
     ]
+if settings.STRIPE_SIMULATED:
+    urlpatterns += [path("simulated-stripe/", include("billing.simulator.urls"))]

@@ -8,6 +8,7 @@ urlpatterns = [
     path("keys/", include("accounts.workspace_urls")),
     path("usage/statements/", include("usage.statements.urls")),
     path("usage/", include("usage.urls")),
+    path("billing/", include("billing.urls")),
     path("receipts/", include("usage.receipts.urls")),
     path("", include("assistants.dashboard_urls")),
 ]

@@ -148,7 +148,9 @@ def try_image(image: Image, stage: Stage, stack: Stack) -> None:
     """Run what containers of this image would run, as its user."""
     image.environment |= {
         name: stack.environment[name] for name in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
-    } | {"OPENAI_API_KEY": "not-used-here", "PORT": str(free_port()), "HOST": "127.0.0.1"}
+    }
+    image.environment |= {"OPENAI_API_KEY": "not-used-here", "STRIPE_SIMULATED": "1"}
+    image.environment |= {"PORT": str(free_port()), "HOST": "127.0.0.1"}
     processes = ["python", "-m", "config.processes"]
     say("migrate")
     if image.run([*processes, "migrate"]):

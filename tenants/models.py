@@ -47,6 +47,9 @@ class Workspace(TenantMixin):
             ),
         ]
 
+    # dj-stripe asks a subscriber for an address; ours goes to the payment service with the customer.
+    email = ""
+
     def __str__(self) -> str:
         return self.name
 

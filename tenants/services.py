@@ -63,6 +63,7 @@ def create_workspace(
         )
         with enter(get_ref(id=workspace.id)):
             ports.workspace_created(workspace_id=workspace.id)
+        ports.plan_wanted(workspace_id=workspace.id)
     return workspace
 
 

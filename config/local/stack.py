@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from config import processes
 from config.local import external, leftovers, stamps
@@ -44,7 +44,7 @@ class Options:
     """False for throw-away data: PostgreSQL does not wait for the disk, Redis keeps nothing."""
     llm_workers: int = 1
     simulated: bool = False
-    """Use the simulated provider even when OPENAI_API_KEY is set."""
+    """Use the simulated provider and simulated payments even when keys are set."""
     application: bool = True
     """False: PostgreSQL and Redis only."""
     loopback: bool = False
@@ -111,6 +111,8 @@ class Stack:
             environment.setdefault("BASE_URL", self.url)
         if not environment.get("OPENAI_API_KEY") or options.simulated:
             environment |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": NO_PROVIDER}
+        if not environment.get("STRIPE_SECRET_KEY") or options.simulated:
+            environment |= {"STRIPE_SECRET_KEY": "", "STRIPE_WEBHOOK_SECRET": "", "STRIPE_SIMULATED": "1"}
         # Celery warns root at length, at every start of a worker
         environment["PYTHONWARNINGS"] = (
             f"{CELERY_ROOT_WARNING},{os.environ.get('PYTHONWARNINGS', '')}".rstrip(",")
@@ -166,7 +168,7 @@ class Stack:
                 self.supervisor.run(self._service("migrate", command))
             if self.options.demo:
                 self.output.say("Loading demo data …")
-                self.state.save_demo(json.loads(self.supervisor.run(self._demo())))
+                self.state.save_demo(_told(self.supervisor.run(self._demo())))
             else:
                 self.supervisor.run(self._service("migrate", fill))
             code.set()
@@ -261,3 +263,9 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _told(output: str) -> dict[str, Any]:
+    """The object that the demo prints last, indented; whatever was logged meanwhile stands before it."""
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(output[output.index("{\n") :])[0]
+    return found

@@ -42,6 +42,8 @@ SHARED_APPS = [
     "tenants",
     "accounts",
     "usage",
+    "billing",
+    "djstripe",
     "django.contrib.contenttypes",
     "django.contrib.auth",
     "django.contrib.sessions",
@@ -55,12 +57,18 @@ SHARED_APPS = [
     "drf_spectacular",
 ]
 TENANT_APPS = ["assistants"]
+# Simulated payments are an app of their own: where real ones are made, it is not there.
+STRIPE_SIMULATED = env.flag("STRIPE_SIMULATED")
+if STRIPE_SIMULATED:
+    SHARED_APPS.append("billing.simulator")
 INSTALLED_APPS = SHARED_APPS + TENANT_APPS
 TENANT_MODEL = "tenants.Workspace"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 PUBLIC_SCHEMA_NAME = "public"
 TENANT_LIMIT_SET_CALLS = True
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+# dj-stripe's own history takes a minute to replay on an empty database; ours makes the same tables (docs/billing.md).
+MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
 
 MIDDLEWARE = [
     "config.middleware.request_context",
@@ -79,6 +87,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.MemberMiddleware",
     "usage.pace.middleware.PaceMiddleware",
+    "usage.features.middleware.FeaturesMiddleware",
 ]
 
 TEMPLATES = [
@@ -94,6 +103,7 @@ TEMPLATES = [
                 "config.context_processors.product",
                 "accounts.context_processors.navigation",
                 "usage.context_processors.banners",
+                "billing.context_processors.billing",
                 "assistants.chat.context_processors.navigation",
             ]
         },
@@ -130,7 +140,16 @@ CACHES = {
         "KEY_FUNCTION": "tenants.keys.cache_key",
         "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
     },
+    # What belongs to no workspace: how often an address sent a form.
+    "shared": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "shared",
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+    },
 }
+RATELIMIT_USE_CACHE = "shared"
+RATELIMIT_IP_META_KEY = "accounts.adapter.client_address"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 MESSAGE_STORAGE = "django.contrib.messages.storage.fallback.FallbackStorage"
 
@@ -199,6 +218,8 @@ PROVIDER_NAME = env.text("PROVIDER_NAME", "openai")
 PROVIDER_NOTICE = env.text("PROVIDER_NOTICE", "")
 # Where the provider tells what it billed, as JSON (docs/usage.md); empty: it does not, and the books say so.
 PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
+# Providers that run on the operator's own machines: plans without cloud models may use these.
+LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "llamacpp", "lmstudio"]))
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
 PROVIDER_CONNECT_TIMEOUT_S = 5
 # Also before the first token.
@@ -207,7 +228,34 @@ RUN_DEADLINE_S = env.integer("RUN_DEADLINE_S", 600, minimum=10)
 
 # Limits
 # The workspace page that a refusal for want of quota leads to.
-UPGRADE_PAGE = "usage"
+UPGRADE_PAGE = "billing"
+
+# Payments
+PLAN_CATALOGUE = env.text("PLAN_CATALOGUE", "alin")
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", "sk_test_" + "0" * 24 if STRIPE_SIMULATED else "")
+STRIPE_LIVE_MODE = STRIPE_SECRET_KEY.startswith(("sk_live_", "rk_live_"))
+# Several while one is being replaced: each may verify a delivery.
+STRIPE_WEBHOOK_SECRETS = env.words("STRIPE_WEBHOOK_SECRET", [])
+# Shown wherever money is spoken of, for example "Simulated payments". The code knows no other difference.
+PAYMENTS_NOTICE = ""
+# A class of stripe.HTTPClient; empty: the SDK's own.
+STRIPE_HTTP_CLIENT = ""
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", "")
+STRIPE_AUTOMATIC_TAX = env.flag("STRIPE_AUTOMATIC_TAX")
+STRIPE_API_VERSION = "2026-08-26.dahlia"
+STRIPE_TIMEOUT_S = 20
+PAYMENT_PAGES = ("https://checkout.stripe.com", "https://billing.stripe.com")
+if STRIPE_SIMULATED:
+    PAYMENTS_NOTICE = "Simulated payments — no money moves"
+    if not STRIPE_API_BASE:
+        STRIPE_HTTP_CLIENT = "billing.simulator.transport.InProcessClient"
+    if not STRIPE_WEBHOOK_SECRETS:
+        STRIPE_WEBHOOK_SECRETS = [env.derived("whsec_", SECRET_KEY, "simulated payments")]
+# Modules that give the demo's workspaces what the app that makes them does not know.
+DEMO_SEEDS = ["billing.demo"]
+BILLING_GRACE_DAYS = env.integer("BILLING_GRACE_DAYS", 7, minimum=0)
+DJSTRIPE_SUBSCRIBER_MODEL = "tenants.Workspace"
+DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 
 # Files
 STATIC_URL = "/static/"
@@ -219,6 +267,7 @@ STORAGES = {
 }
 
 # Browser security
+BASE_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(BASE_URL))
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -228,7 +277,9 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        # The form that leads to payment is answered by a redirect, which browsers hold against this list too. A
+        # workspace's own host leads to the main one.
+        "form-action": [SELF, BASE_ORIGIN, *PAYMENT_PAGES],
         "frame-ancestors": [NONE],
     }
 }

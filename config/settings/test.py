@@ -7,6 +7,7 @@ os.environ.setdefault("SECRET_KEY", "test-secret-key-that-is-long-enough-for-eve
 os.environ.setdefault("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/steward")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:6379/0")
 os.environ.setdefault("OPENAI_API_KEY", "simulated")
+os.environ.setdefault("STRIPE_SIMULATED", "1")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("LOG_FORMAT", "text")
 
