@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from accounts import queries, serializers, services
 from accounts.models import ApiKey
-from accounts.permissions import Permission
+from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
 
 
@@ -35,6 +35,7 @@ class ApiKeyList(generics.ListAPIView):
         return Response(body, status=status.HTTP_201_CREATED)
 
 
+@open_while_read_only
 class ApiKeyDetail(APIView):
     required_permissions = {"DELETE": Permission.KEYS_MANAGE}
 

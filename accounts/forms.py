@@ -14,6 +14,8 @@ SCOPE_WORDS = {
     Permission.ASSISTANTS_MANAGE: "make and change assistants",
     Permission.KEYS_MANAGE: "make and revoke API keys",
     Permission.USAGE_VIEW: "read what everybody in this workspace used",
+    Permission.BILLING_VIEW: "read plan, invoices and billing log",
+    Permission.BILLING_MANAGE: "buy, change and cancel the plan",
     Permission.MEMBERS_MANAGE: "manage who is in this workspace",
     Permission.WORKSPACE_MANAGE: "change this workspace",
 }

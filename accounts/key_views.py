@@ -17,7 +17,7 @@ from accounts.forms import ApiKeyForm
 from accounts.key_examples import examples_for
 from accounts.links import page_url
 from accounts.models import ApiKey
-from accounts.permissions import Permission, requires
+from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
 
 KEYS_PER_PAGE = 25
@@ -73,6 +73,7 @@ def key_create(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Permission.KEYS_MANAGE)
+@open_while_read_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def key_revoke(request: MemberRequest, key_id: UUID) -> HttpResponse:
     """Asks on a page of its own where the list's dialog cannot: without scripts."""

@@ -22,6 +22,8 @@ class Permission(StrEnum):
     USAGE_VIEW = "usage:view"
     MEMBERS_MANAGE = "members:manage"
     WORKSPACE_MANAGE = "workspace:manage"
+    BILLING_VIEW = "billing:view"
+    BILLING_MANAGE = "billing:manage"
 
 
 MEMBER_PERMISSIONS = frozenset(
@@ -31,7 +33,12 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.MEMBER: MEMBER_PERMISSIONS,
     Role.ADMIN: MEMBER_PERMISSIONS
-    | {Permission.USAGE_VIEW, Permission.MEMBERS_MANAGE, Permission.WORKSPACE_MANAGE},
+    | {
+        Permission.USAGE_VIEW,
+        Permission.MEMBERS_MANAGE,
+        Permission.WORKSPACE_MANAGE,
+        Permission.BILLING_VIEW,
+    },
     Role.OWNER: frozenset(Permission),
 }
 
@@ -83,6 +90,14 @@ class Member:
         return self.can(Permission.WORKSPACE_MANAGE)
 
     @property
+    def can_view_billing(self) -> bool:
+        return self.can(Permission.BILLING_VIEW)
+
+    @property
+    def can_manage_billing(self) -> bool:
+        return self.can(Permission.BILLING_MANAGE)
+
+    @property
     def actor(self) -> audit.Actor:
         kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
         return audit.Actor(kind=kind, ref=self.person_ref)
@@ -101,6 +116,7 @@ def check(member: Member | None, permission: Permission) -> None:
 
 
 View = TypeVar("View", bound=Callable[..., Any])
+READ_ONLY_MARK = "open_while_read_only"
 
 
 def requires(permission: Permission) -> Callable[[View], View]:
@@ -111,3 +127,10 @@ def requires(permission: Permission) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def open_while_read_only(view: View) -> View:
+    """Its unsafe methods also work in a read-only workspace and for persons beyond the plan's seats: paying, stopping
+    what runs, taking one's data along, one's own keys. For functions and API classes; `usage.features` enforces it."""
+    setattr(view, READ_ONLY_MARK, True)
+    return view

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from allauth.account.models import EmailAddress
+from django.db.models import Case, Q, QuerySet, When
 
 from accounts import api_keys
 from accounts.models import ApiKey, Membership, PersonReference, User
@@ -114,6 +115,27 @@ def access_api_key(member: Member, key_id: UUID) -> ApiKey:
     return key
 
 
+def get_owned_workspace(user_id: UUID) -> WorkspaceRef | None:
+    """Of the workspaces that a person owns, the one they joined last; a personal one only when it is the only kind."""
+    rows = Workspace.objects.filter(
+        memberships__user_id=user_id, memberships__role=Membership.Role.OWNER
+    ).order_by("is_personal", "-memberships__created_at")
+    row = rows.values(*REF_FIELDS).first()
+    return WorkspaceRef(**row) if row else None
+
+
+def list_owner_names(workspace_id: UUID) -> list[str]:
+    """Whom to ask for what only an owner may do."""
+    owners = Membership.objects.filter(
+        workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    return [row.user.name for row in owners.select_related("user").order_by("created_at")]
+
+
+def has_confirmed_address(user_id: UUID) -> bool:
+    return EmailAddress.objects.filter(user_id=user_id, verified=True).exists()
+
+
 def get_user_by_email(email: str) -> User | None:
     return User.objects.filter(email__iexact=email).first()
 
@@ -135,6 +157,18 @@ def names_of_keys(workspace_id: UUID, key_ids: Collection[UUID] | None = None) -
     rows = ApiKey.objects.filter(membership__workspace_id=workspace_id)
     rows = rows.filter(revoked_at__isnull=True) if key_ids is None else rows.filter(id__in=key_ids)
     return {row.id: f"{row.name} ({row.prefix}…)" for row in rows.order_by("name", "created_at")}
+
+
+def count_seats(workspace_id: UUID) -> int:
+    """How many seats are taken: every membership, whatever its role. One query."""
+    return Membership.objects.filter(workspace_id=workspace_id).count()
+
+
+def list_memberships_beyond(workspace_id: UUID, *, seats: int) -> list[UUID]:
+    """Who finds no seat among so many: owners come first, then whoever joined first. One query."""
+    is_owner = Case(When(role=Membership.Role.OWNER, then=0), default=1)
+    rows = Membership.objects.filter(workspace_id=workspace_id).order_by(is_owner, "created_at", "id")
+    return list(rows.values_list("id", flat=True)[seats:])
 
 
 def list_own_key_ids(membership_id: UUID) -> tuple[UUID, ...]:

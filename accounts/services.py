@@ -72,6 +72,7 @@ def ensure_personal_workspace(user: User) -> Workspace:
 
 def add_member(*, workspace_id: UUID, user: User, role: str, actor: audit.Actor) -> Membership:
     with transaction.atomic():
+        ports.seat_wanted(workspace_id=workspace_id, seats=1)
         person_reference(user)
         membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
         audit.record(
@@ -81,6 +82,7 @@ def add_member(*, workspace_id: UUID, user: User, role: str, actor: audit.Actor)
             target=("membership", membership.id),
             role=str(role),
         )
+        ports.seats_changed(workspace_id=workspace_id, by=1)
     return membership
 
 
@@ -93,6 +95,7 @@ def remove_member(*, membership_id: UUID, workspace_id: UUID, actor: audit.Actor
             "member.removed", actor=actor, workspace_id=workspace_id, target=("membership", membership_id)
         )
         membership.delete()
+        ports.seats_changed(workspace_id=workspace_id, by=-1)
         revocation.announce_on_commit("membership", str(membership_id))
         transaction.on_commit(lambda: ports.membership_ended(workspace_id=workspace_id, user_id=user_id))
 

@@ -14,6 +14,7 @@ class AssistantsConfig(AppConfig):
 
         ports.workspace_created.fill(builder_services.create_first_assistant)
         ports.assistant_names.fill(builder_queries.names_of)
+        ports.assistant_count.fill(builder_queries.count_of)
         ports.close_expired_hold.fill(sweep.close_expired_hold)
         ports.web_started.fill(tokens.warm_up)
         ports.hold_decided.fill(runs_services.decide_waiting)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -133,6 +134,7 @@ def _workspace(slug: str, people: list[Person]) -> bool:
     users = [_person(person) for person in people]
     with transaction.atomic():
         workspace = accounts_services.create_workspace(owner=users[0], name=slug.title(), slug=slug)
+        _tell_seeds("workspace_made", workspace)
         actor = accounts_services.person_actor(users[0])
         for user, person in list(zip(users, people, strict=True))[1:]:
             accounts_services.add_member(workspace_id=workspace.id, user=user, role=person.role, actor=actor)
@@ -141,7 +143,13 @@ def _workspace(slug: str, people: list[Person]) -> bool:
     talkers = [member for member in members if member.can_chat]
     assistants = _make_assistants(workspace, talkers[0])
     _use(get_ref(id=workspace.id), talkers, assistants, key)
+    _tell_seeds("workspace_used", workspace)
     return True
+
+
+def _tell_seeds(step: str, workspace: Workspace) -> None:
+    for name in settings.DEMO_SEEDS:
+        getattr(import_module(name), step)(workspace_id=workspace.id, slug=workspace.slug)
 
 
 def _member(workspace: Workspace, user: User) -> Member:
@@ -172,6 +180,7 @@ def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assist
     """Two months of figures, then finished conversations of each person, charged and receipted like real ones."""
     cast = usage_demo.Cast([member.person_ref for member in members], [row.id for row in assistants], key.id)
     usage_demo.write_history(workspace, cast)
+    usage_demo.fence_spend(workspace)
     usage_demo.override_a_limit(workspace)
     usage_demo.limit_nearly_used(workspace, assistants[-1].id, actor=members[0].actor)
     with workspace_scope(workspace.id):

@@ -12,7 +12,8 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
-import usage.limits.admin  # noqa: F401  registers its pages
+import usage.features.admin  # noqa: F401  registers its pages
+import usage.limits.admin  # noqa: F401
 import usage.pace.admin  # noqa: F401
 import usage.receipts.admin  # noqa: F401
 from config import errors

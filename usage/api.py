@@ -14,6 +14,8 @@ from accounts.permissions import Member, Permission
 from accounts.requests import member_of
 from tenants.scope import WorkspaceRef, current_workspace
 from usage import report, serializers
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.limits import queries as limits_queries
 from usage.rollups import queries
 from usage.rollups.queries import GroupBy, Span
@@ -49,6 +51,7 @@ class LimitList(APIView):
         return Response({"results": standings})
 
 
+@needs_feature(Feature.USAGE_HISTORY)
 class UsageHistory(APIView):
     required_permissions = {"GET": Permission.VIEW}
 

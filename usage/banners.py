@@ -8,17 +8,20 @@ from tenants.scope import WorkspaceRef
 from usage import report, stops
 from usage.limits import mails
 from usage.limits import queries as limits_queries
+from usage.models import Limit
 
 
 @dataclass(frozen=True)
 class Banner:
-    """`notice_id`: a person may dismiss it; `leads_to`: the name of the page that says more."""
+    """`notice_id`: a person may dismiss it; `leads_to`: the name of the page that says more. `is_of_plan`: about a
+    limit that another plan may raise."""
 
     tone: str
     title: str
     text: str
     leads_to: str
     notice_id: int | None = None
+    is_of_plan: bool = False
 
 
 def list_banners(member: Member, workspace: WorkspaceRef, *, now: datetime) -> list[Banner]:
@@ -49,6 +52,7 @@ def _notices(member: Member, workspace: WorkspaceRef, now: datetime) -> list[Ban
             text=mails.text_of(notice, zone=workspace.timezone, name=names.get(notice.limit.subject_id, "")),
             leads_to="usage",
             notice_id=notice.pk,
+            is_of_plan=notice.limit.source == Limit.Source.PLAN,
         )
         for notice in notices
     ]

@@ -118,6 +118,12 @@ def limit_nearly_used(workspace: WorkspaceRef, assistant_id: UUID, *, actor: aud
     limits.set_own_limit(workspace_id=workspace.id, spec=spec, actor=actor)
 
 
+def fence_spend(workspace: WorkspaceRef) -> None:
+    """Support has limited what a month may cost, whatever the plan says."""
+    spec = LimitSpec(Meter.COST_MICRO, Window.MONTH, 50_000_000)
+    limits.set_limit(workspace_id=workspace.id, spec=spec, source=Limit.Source.STAFF, actor=audit.SYSTEM)
+
+
 def override_a_limit(workspace: WorkspaceRef) -> None:
     """The plan's images, doubled by support for two weeks."""
     limit = Limit.objects.filter(

@@ -11,7 +11,8 @@ import usage.rerating.models
 import usage.rollups.models
 import usage.spend.models
 import usage.statements.models  # noqa: F401  registers these tables
-from usage.limits.models import QuotaNotice as QuotaNotice  # noqa: PLC0414  the rest imports it from here
+from usage.features.models import Rights as Rights  # noqa: PLC0414  the rest imports it from here
+from usage.limits.models import QuotaNotice as QuotaNotice  # noqa: PLC0414
 from usage.pace.models import RequestRate as RequestRate  # noqa: PLC0414
 
 

@@ -6,7 +6,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from usage import charts, money, words
+from accounts.permissions import Member
+from tenants.scope import WorkspaceRef
+from usage import charts, money, report, words
+from usage.limits import queries as limits_queries
 from usage.limits.queries import Standing
 from usage.models import Meter, SubjectKind, Window
 from usage.report import NamedRow
@@ -14,6 +17,8 @@ from usage.rollups.queries import GroupBy, Row
 from usage.rollups.sums import Figures
 
 MEASURES = {"cost": "Cost", "tokens": "Tokens", "messages": "Answers"}
+GAUGES = (Meter.SEATS, Meter.ASSISTANTS, Meter.PROJECTS)
+"""What is there now and may well be as much as there may be."""
 TITLES = {
     GroupBy.PERSON: "Person",
     GroupBy.ASSISTANT: "Assistant",
@@ -49,6 +54,17 @@ class MeterView:
     set_by: str
     overridden_until: str
     edit_query: str
+
+
+def live(member: Member, workspace: WorkspaceRef, *, now: datetime) -> dict[str, Any]:
+    """How each limit stands now: what templates/usage/_meters.html needs."""
+    standings = limits_queries.list_standings(report.viewpoint_of(member, workspace), now=now)
+    names = report.names_of_subjects(workspace.id, standings)
+    return {
+        "meters": meters(standings, zone=workspace.timezone, names=names),
+        "is_busy": any(row.held for row in standings),
+        "as_of": as_of(now, workspace.timezone),
+    }
 
 
 def meters(standings: Sequence[Standing], *, zone: str, names: dict[str, str]) -> list[MeterView]:
@@ -91,6 +107,8 @@ def _status(row: Standing) -> tuple[str, str]:
         return "", ""
     if row.limit == 0:
         return "Nothing allowed", "danger"
+    if row.meter in GAUGES and row.used >= row.limit:
+        return ("More than the plan has", "warning") if row.used > row.limit else ("All taken", "")
     if row.used >= row.limit:
         return "Used up", "danger"
     if row.used >= row.block_at:

@@ -12,6 +12,8 @@ from django.utils import timezone
 from config import errors
 from config import redis as redis_clients
 from tenants import audit
+from usage.features import queries as features
+from usage.features.keys import Feature
 from usage.holds.types import RunsStopped
 from usage.models import Stop
 
@@ -81,10 +83,12 @@ def set_stop(
     """Effective for new runs at once, for running ones within a second. Setting it twice keeps the first.
 
     Stops of different authorities stand beside each other, and each is lifted by its own. `workspace_id`: whose
-    assistant it is.
+    assistant it is. Raises FeatureNotIncluded where a workspace stops itself without having that in its plan.
     """
     if scope == Stop.Scope.WORKSPACE:
         workspace_id = UUID(target)
+    if authority == Stop.Authority.WORKSPACE and workspace_id is not None:
+        features.require(workspace_id, Feature.ADMIN_CONTROLS)
     with transaction.atomic():
         stop, created = Stop.objects.get_or_create(
             scope=scope,

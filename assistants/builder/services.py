@@ -8,9 +8,13 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from accounts.permissions import Member
+from assistants.builder import queries
 from assistants.models import Assistant
 from tenants import audit
-from usage.limits import services as limits
+from usage import gauges
+from usage.features import queries as features
+from usage.features.keys import Feature
+from usage.models import Meter
 
 FIRST_INSTRUCTIONS = (
     "You are a helpful assistant for a team. Answer clearly and briefly; say so when you are not sure. "
@@ -27,7 +31,6 @@ def create_first_assistant(*, workspace_id: UUID) -> None:
         instructions=FIRST_INSTRUCTIONS,
         model=settings.CHAT_MODELS[0],
     )
-    limits.push_plan(workspace_id=workspace_id, limits=limits.DEFAULT_LIMITS)
 
 
 def create_assistant(
@@ -40,7 +43,10 @@ def create_assistant(
     max_output_tokens: int,
     description: str = "",
 ) -> Assistant:
+    """Raises FeatureNotIncluded, and QuotaExceeded when the plan holds no more."""
+    features.require(member.workspace_id, Feature.CUSTOM_ASSISTANTS)
     with transaction.atomic():
+        gauges.take(member.workspace_id, Meter.ASSISTANTS, present=queries.list_assistants().count)
         assistant = Assistant.objects.create(
             name=name,
             slug=_free_slug(name),
@@ -61,7 +67,12 @@ def create_assistant(
 
 
 def edit_assistant(*, member: Member, assistant: Assistant, changes: dict[str, object]) -> None:
-    """`changes`: field → value, of the form's fields only. The names that changed go into the audit log."""
+    """`changes`: field → value, of the form's fields only. The names that changed go into the audit log.
+
+    Raises FeatureNotIncluded, OverPlanLimit.
+    """
+    features.require(member.workspace_id, Feature.CUSTOM_ASSISTANTS)
+    queries.require_within_plan(member.workspace_id, assistant)
     changed = sorted(name for name, value in changes.items() if getattr(assistant, name) != value)
     if not changed:
         return

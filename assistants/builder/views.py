@@ -17,9 +17,11 @@ TEMPLATE = "assistants/assistant_form.html"
 @requires(Permission.VIEW)
 @require_safe
 def assistant_list(request: MemberRequest) -> HttpResponse:
+    over_plan = queries.list_over_plan(request.workspace.id)
     rows = [
         {
             "id": row.id,
+            "is_over_plan": row.id in over_plan,
             "name": row.name,
             "description": row.description,
             "model": row.model,

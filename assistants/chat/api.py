@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import Permission
+from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
 from assistants.builder import queries as builder_queries
 from assistants.chat import queries, serializers, services
@@ -105,6 +105,7 @@ class RunDetail(APIView):
         return Response(serializers.RunSerializer(queries.access_run(member_of(request), run_id)).data)
 
 
+@open_while_read_only
 class RunStop(APIView):
     required_permissions = {"POST": Permission.CHAT}
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.links import page_url
-from accounts.permissions import Permission, check, requires
+from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries, services
@@ -128,6 +128,7 @@ def run_events(request: MemberRequest, run_id: UUID) -> HttpResponse:
 
 
 @requires(Permission.CHAT)
+@open_while_read_only
 @require_POST
 def run_stop(request: MemberRequest, run_id: UUID) -> HttpResponse:
     """Ends the answer; what was said stays. 204 also when it had ended already."""

@@ -33,6 +33,7 @@ STATUS = {
     "key_revoked": 401,
     "quota_busy": 429,
     "quota_exceeded": 402,
+    "workspace_restricted": 402,
 }
 RETRYABLE = frozenset(
     {

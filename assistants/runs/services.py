@@ -16,7 +16,7 @@ from accounts.permissions import Member
 from assistants.llm import tokens
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import endings, estimate, evidence
+from assistants.runs import endings, estimate, evidence, rights
 from assistants.runs.job import Outcome
 from tenants.scope import current_workspace, workspace_scope
 from usage import prices
@@ -57,8 +57,9 @@ def start_run(*, member: Member, new: NewRun) -> Run:
     """Holds what the run may use, saves it, and wakes a worker after the commit.
 
     Inside the caller's transaction, in the workspace. A run that must wait for others' holds is saved too and starts
-    when it is let in. Raises RunsStopped, QuotaExceeded.
+    when it is let in. Raises RunsStopped, QuotaExceeded, and what the plan refuses (assistants/runs/rights.py).
     """
+    rights.require_startable(member, new.assistant)
     run_id = uuid4()
     now = timezone.now()
     input_tokens = _count_input(new) if new.prompt else 0

@@ -16,6 +16,7 @@ from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import RunStream
 from config import logs
 from tenants.scope import WorkspaceRef, workspace_scope
+from usage.features import queries as features
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
 from usage.holds.types import Claim
@@ -69,6 +70,8 @@ def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
     """Why the provider must not be called at all: what came while the run was queued."""
     if not workspace.is_active:
         return "workspace_suspended"
+    if features.state_of(workspace.id).is_restricted:
+        return "workspace_restricted"
     orders = holds_queries.list_stop_orders([claim.hold_id])
     return orders[0].reason if orders else ""
 

@@ -59,6 +59,9 @@ BY_CODE = {
     "workspace_suspended": Words(
         "This workspace is suspended", "Its owner can write to support to resume it.", None
     ),
+    "workspace_restricted": Words(
+        "This workspace is read-only", "A payment is overdue. It works again as soon as that is made.", None
+    ),
     "access_ended": Words("Access has ended", "The person is no longer a member of this workspace.", None),
     "key_revoked": Words("The API key was revoked", "The key that asked for this was revoked.", None),
     "quota_busy": Words(

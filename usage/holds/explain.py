@@ -2,14 +2,10 @@
 
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
-from tenants import links
-from tenants.scope import WorkspaceNotFound, get_ref
 from usage import money
+from usage.features import queries as features
 from usage.holds.types import HoldRequest, QuotaExceeded
 from usage.limits import windows
 from usage.models import Meter, SubjectKind, Window
@@ -66,20 +62,13 @@ PLAIN_REFUSALS = {
 
 def refusal(request: HoldRequest, answer: dict[str, Any]) -> QuotaExceeded:
     """The exception for a refused hold. Two queries, for the address."""
-    upgrade_url = _upgrade_url(request.workspace_id)
+    upgrade_url = features.upgrade_url(request.workspace_id)
     if answer.get("reason") in PLAIN_REFUSALS:
         code, message = PLAIN_REFUSALS[answer["reason"]]
         return QuotaExceeded(message, code=code, data={"limits": [], "upgrade_url": upgrade_url})
     limits = [describe(line, zone=request.zone, anchor_day=request.anchor_day) for line in answer["short"]]
     text = " ".join(limit["text"] for limit in limits)
     return QuotaExceeded(text, data={"limits": limits, "upgrade_url": upgrade_url})
-
-
-def _upgrade_url(workspace_id: UUID) -> str | None:
-    try:
-        return links.absolute_workspace_url(get_ref(id=workspace_id), settings.UPGRADE_PAGE)
-    except WorkspaceNotFound:
-        return None
 
 
 def describe(line: dict[str, Any], *, zone: str, anchor_day: int = 1) -> dict[str, Any]:

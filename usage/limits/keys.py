@@ -4,6 +4,8 @@ from typing import Any
 
 from config.ports import KeyLimits
 from tenants import audit
+from usage.features import queries as features
+from usage.features.keys import Feature
 from usage.limits import services
 from usage.limits.queries import METERS_OF_RUNS
 from usage.limits.services import LimitRefused, LimitSpec
@@ -13,7 +15,9 @@ MAX_LIMITS = 10
 
 
 def set_key_limits(*, wanted: KeyLimits, actor: audit.Actor) -> None:
-    """The answer to the port `key_limits_set`. Raises LimitRefused, also when a limited key makes another key."""
+    """The answer to the port `key_limits_set`. Raises FeatureNotIncluded where the plan has no API, and LimitRefused,
+    also when a limited key makes another key."""
+    features.require(wanted.workspace_id, Feature.API_ACCESS)
     limited = Limit.objects.filter(
         workspace_id=wanted.workspace_id,
         subject_kind=SubjectKind.API_KEY,

@@ -1,18 +1,17 @@
 """Reads of limits: how each stands now, which notices and stops there are to tell about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 
 from config import errors
 from usage.holds import explain
-from usage.limits import windows
-from usage.models import Counter, Limit, LimitOverride, Meter, QuotaNotice, SubjectKind
+from usage.limits import amounts, windows
+from usage.models import Counter, Limit, Meter, QuotaNotice, SubjectKind
 
 PROJECT_AFTER = timedelta(hours=1)
 """A projection from less than this would be a guess."""
@@ -73,7 +72,7 @@ class Viewpoint:
 def list_standings(viewpoint: Viewpoint, *, now: datetime, only: Q | None = None) -> list[Standing]:
     """Two queries, however many limits there are."""
     limits = list(
-        with_effective_amount(Limit.objects.filter(workspace_id=viewpoint.workspace_id), now=now)
+        amounts.with_effective_amount(Limit.objects.filter(workspace_id=viewpoint.workspace_id), now=now)
         .filter(viewpoint.condition(), only or Q())
         .order_by("subject_kind", "subject_id", "meter", "window")
     )
@@ -82,20 +81,6 @@ def list_standings(viewpoint: Viewpoint, *, now: datetime, only: Q | None = None
     order = list(SubjectKind.values)
     standings = [_standing(limit, viewpoint, starts[limit.window], counters, now) for limit in limits]
     return sorted(standings, key=lambda row: order.index(row.subject))
-
-
-def with_effective_amount(rows: QuerySet[Limit], *, now: datetime) -> QuerySet[Limit]:
-    """Adds `effective` (the newest standing override, else the amount), `overridden` (that override or None) and
-    `overridden_until`."""
-    standing = LimitOverride.objects.filter(
-        limit_id=OuterRef("pk"), lifted_at__isnull=True, expires_at__gt=now
-    ).order_by("-created_at")
-    overridden = Subquery(standing.values("amount")[:1])
-    return rows.annotate(
-        overridden=overridden,
-        effective=Coalesce(overridden, "amount"),
-        overridden_until=Subquery(standing.values("expires_at")[:1]),
-    )
 
 
 def _counters(workspace_id: UUID, starts: Mapping[str, date]) -> dict[tuple[str, str, str, str], Counter]:
@@ -152,7 +137,10 @@ def project(used: int, *, start: date, resets_at: datetime | None, now: datetime
 def list_notices(
     workspace_id: UUID, *, person_ref: UUID, zone: str, now: datetime, anchor_day: int = 1
 ) -> list[QuotaNotice]:
-    """Lines crossed in windows that still run and that the person has not dismissed; the worst of each limit."""
+    """Lines crossed in windows that still run and that the person has not dismissed; the worst of each limit.
+
+    A limit that was raised since is nothing to tell about any more. Two queries.
+    """
     starts = windows.starts(zone=zone, at=now, anchor_day=anchor_day)
     present = Q()
     for window, start in starts.items():
@@ -166,7 +154,17 @@ def list_notices(
     worst: dict[int, QuotaNotice] = {}
     for row in rows:
         worst.setdefault(row.limit_id, row)
-    return list(worst.values())
+    present_amounts = _present_amounts(worst, now=now) if worst else {}
+    return [row for row in worst.values() if not _is_raised(row, present_amounts[row.limit_id])]
+
+
+def _present_amounts(limit_ids: Iterable[int], *, now: datetime) -> dict[int, int | None]:
+    rows: Any = amounts.with_effective_amount(Limit.objects.filter(pk__in=list(limit_ids)), now=now)
+    return {row.pk: row.effective for row in rows}
+
+
+def _is_raised(notice: QuotaNotice, amount: int | None) -> bool:
+    return amount is None or amount > notice.amount
 
 
 def access_limit(workspace_id: UUID, limit_id: int) -> Limit:

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from config import errors
 from tenants import audit
+from usage.features import queries as features
+from usage.features.keys import Feature
 from usage.holds import services as holds
 from usage.limits.models import NoticeDismissal
 from usage.models import Limit, LimitOverride, Meter, QuotaNotice, SubjectKind, Window
@@ -79,7 +81,11 @@ def set_limit(
 
 
 def set_own_limit(*, workspace_id: UUID, spec: LimitSpec, actor: audit.Actor) -> Limit:
-    """For owners and admins: a limit beside those of the plan. Raises LimitRefused where another source has set one."""
+    """For owners and admins: a limit beside those of the plan.
+
+    Raises FeatureNotIncluded, and LimitRefused where another source has set one.
+    """
+    features.require(workspace_id, Feature.ADMIN_CONTROLS)
     with transaction.atomic():
         there = (
             Limit.objects.select_for_update()
@@ -159,9 +165,11 @@ def lift_override(*, override_id: int, actor: audit.Actor) -> None:
                 transaction.on_commit(partial(holds.let_in_waiting, row.limit.workspace_id))
 
 
+def block_percent_of(spec: LimitSpec) -> int:
+    return spec.block_percent or (MONEY_BLOCK_PERCENT if spec.meter == Meter.COST_MICRO else 100)
+
+
 def _put(workspace_id: UUID | None, spec: LimitSpec, source: Limit.Source) -> Limit:
-    is_money = spec.meter == Meter.COST_MICRO
-    block = spec.block_percent or (MONEY_BLOCK_PERCENT if is_money else 100)
     limit, _ = Limit.objects.update_or_create(
         workspace_id=workspace_id,
         subject_kind=spec.subject_kind,
@@ -171,7 +179,7 @@ def _put(workspace_id: UUID | None, spec: LimitSpec, source: Limit.Source) -> Li
         defaults={
             "amount": spec.amount,
             "warn_percent": spec.warn_percent,
-            "block_percent": block,
+            "block_percent": block_percent_of(spec),
             "source": source,
         },
     )

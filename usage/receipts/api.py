@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.receipts import downloads, queries, serializers, services
 from usage.receipts.models import Receipt
 from usage.receipts.verdicts import Verdict, Verdicts
@@ -40,6 +42,7 @@ class ReceiptList(generics.ListAPIView):
         return queries.filter_receipts(queries.list_receipts(member_of(self.request)), **form.validated_data)
 
 
+@needs_feature(Feature.RECEIPTS_EXPORT)
 class ReceiptDetail(APIView):
     required_permissions = {"GET": Permission.VIEW}
 
@@ -78,6 +81,7 @@ class LogConsistency(APIView):
         return Response(services.consistency_document(member.workspace_id, kind, first, second))
 
 
+@needs_feature(Feature.RECEIPTS_EXPORT)
 class LogExport(APIView):
     required_permissions = {"GET": Permission.WORKSPACE_MANAGE}
 

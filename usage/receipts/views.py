@@ -7,9 +7,11 @@ from django.http import FileResponse, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.permissions import Permission, requires
+from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from tenants import links
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.receipts import documents, downloads, keys, presenters, queries, services
 from usage.receipts.models import LogKind
 
@@ -55,6 +57,7 @@ def receipt_detail(request: MemberRequest, receipt_id: UUID) -> HttpResponse:
 
 
 @requires(Permission.VIEW)
+@needs_feature(Feature.RECEIPTS_EXPORT)
 @require_safe
 def receipt_document(request: MemberRequest, receipt_id: UUID) -> HttpResponse:
     receipt = queries.access_receipt(request.member, receipt_id)
@@ -78,6 +81,7 @@ def log_checkpoint(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Permission.WORKSPACE_MANAGE)
+@needs_feature(Feature.RECEIPTS_EXPORT)
 @require_safe
 def log_export(request: MemberRequest) -> FileResponse:
     kind = queries.access_log_kind(request.member, request.GET.get("kind"))
@@ -91,6 +95,8 @@ def verifier(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Permission.WORKSPACE_MANAGE)
+@needs_feature(Feature.RECEIPTS_EXPORT)
+@open_while_read_only
 @require_POST
 def checkpoint_mail(request: MemberRequest) -> HttpResponse:
     sent = services.mail_checkpoints_now(request.workspace.id, actor=request.member.actor)

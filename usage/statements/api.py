@@ -10,11 +10,14 @@ from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.statements import queries
 
 MOST_MONTHS = 120
 
 
+@needs_feature(Feature.STATEMENTS)
 class StatementList(APIView):
     required_permissions = {"GET": Permission.WORKSPACE_MANAGE}
 
@@ -26,6 +29,7 @@ class StatementList(APIView):
         return Response({"results": results, "next": None, "previous": None})
 
 
+@needs_feature(Feature.STATEMENTS)
 class StatementDetail(APIView):
     required_permissions = {"GET": Permission.WORKSPACE_MANAGE}
 

@@ -5,6 +5,8 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from tenants.links import workspace_url
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.holds import explain
 from usage.models import Meter
 from usage.statements import queries
@@ -15,6 +17,7 @@ LINE_COLUMNS = ("Model", "Entry", "For", "Messages", "Tokens read", "Tokens writ
 
 
 @requires(Permission.WORKSPACE_MANAGE)
+@needs_feature(Feature.STATEMENTS)
 @require_safe
 def statement_list(request: MemberRequest) -> HttpResponse:
     rows = [
@@ -36,6 +39,7 @@ def statement_list(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Permission.WORKSPACE_MANAGE)
+@needs_feature(Feature.STATEMENTS)
 @require_safe
 def statement_detail(request: MemberRequest, month: str) -> HttpResponse:
     statement = queries.access_statement(request.workspace.id, month)

@@ -14,7 +14,9 @@ from django.views.decorators.http import require_safe
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
 from usage import presenters, report
-from usage.limits import queries as limits_queries
+from usage.features import queries as features
+from usage.features.keys import Feature
+from usage.features.marks import needs_feature
 from usage.rollups import queries
 from usage.rollups.queries import GroupBy
 from usage.rollups.sums import FIGURES
@@ -38,13 +40,26 @@ class Choice:
 
 
 def _choice(request: MemberRequest) -> Choice:
-    asked = request.GET
-    days = int(asked["days"]) if asked.get("days") in {str(days) for days in DAYS} else DEFAULT_DAYS
+    asked, offered = request.GET, _days(request)
+    days = int(asked["days"]) if asked.get("days") in {str(days) for days in offered} else _default(offered)
     groups = [group for group in presenters.TITLES if _may_group(request, group)]
     by = next((group for group in groups if group == asked.get("by")), groups[0])
     measure = asked["measure"] if asked.get("measure") in presenters.MEASURES else "cost"
     last = report.today(request.workspace.timezone, timezone.now())
     return Choice(days, by, measure, last - timedelta(days=days - 1), last)
+
+
+def _days(request: MemberRequest) -> tuple[int, ...]:
+    """Without the history in the plan, the last week."""
+    return DAYS if _has_history(request) else DAYS[:1]
+
+
+def _default(offered: tuple[int, ...]) -> int:
+    return DEFAULT_DAYS if DEFAULT_DAYS in offered else offered[-1]
+
+
+def _has_history(request: MemberRequest) -> bool:
+    return features.has(request.workspace.id, Feature.USAGE_HISTORY)
 
 
 def _may_group(request: MemberRequest, group: GroupBy) -> bool:
@@ -75,7 +90,8 @@ def usage(request: MemberRequest) -> HttpResponse:
         "chart": presenters.day_chart(columns, choice.measure, unit="week" if is_weekly else "day"),
         "column_title": "Week from" if is_weekly else "Day",
         "column_rows": presenters.table(named_columns, measure=choice.measure),
-        "rows": presenters.table(named, measure=choice.measure),
+        "rows": presenters.table(named, measure=choice.measure) if _has_history(request) else [],
+        "has_history": _has_history(request),
         "period": presenters.shown_period(choice.first, choice.last),
     }
     return render(request, "usage/usage.html", context)
@@ -89,6 +105,7 @@ def meters(request: MemberRequest) -> HttpResponse:
 
 
 @requires(Permission.VIEW)
+@needs_feature(Feature.USAGE_HISTORY)
 @require_safe
 def export(request: MemberRequest) -> HttpResponse:
     """`?by=` day, person, assistant, model, api_key or project, over the same days as the page, as CSV."""
@@ -115,15 +132,7 @@ def _cell(text: str | None) -> str:
 
 
 def _live(request: MemberRequest) -> dict[str, Any]:
-    now = timezone.now()
-    workspace = request.workspace
-    standings = limits_queries.list_standings(report.viewpoint_of(request.member, workspace), now=now)
-    names = report.names_of_subjects(workspace.id, standings)
-    return {
-        "meters": presenters.meters(standings, zone=workspace.timezone, names=names),
-        "is_busy": any(row.held for row in standings),
-        "as_of": presenters.as_of(now, workspace.timezone),
-    }
+    return presenters.live(request.member, request.workspace, now=timezone.now())
 
 
 def _today(request: MemberRequest, choice: Choice) -> dict[str, Any]:
@@ -143,7 +152,7 @@ def _choices(request: MemberRequest, choice: Choice) -> dict[str, Any]:
         "by_caption": presenters.CAPTIONS[choice.by],
         "measure_title": presenters.MEASURES[choice.measure],
         "choice": choice,
-        "day_options": [(days, f"{days} days", days == choice.days) for days in DAYS],
+        "day_options": [(days, f"{days} days", days == choice.days) for days in _days(request)],
         "by_options": [(group.value, title, group is choice.by) for group, title in groups.items()],
         "measure_options": [
             (name, title, name == choice.measure) for name, title in presenters.MEASURES.items()

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.permissions import Permission, check, requires
+from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from config import ports
 from tenants import links
@@ -20,6 +20,7 @@ PAGE = "usage/stops.html"
 
 
 @requires(Permission.VIEW)
+@open_while_read_only
 @require_http_methods(["GET", "HEAD", "POST"])
 def stop_list(request: MemberRequest) -> HttpResponse:
     """Everybody sees what stands and why; owners and admins set and lift."""
