@@ -1,0 +1,1 @@
+"""Billing as its pages show it: plain values in plain words, made from rows that queries have read."""
