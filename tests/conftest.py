@@ -14,9 +14,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
+from billing.plans import services as plans
 from tests import factories, sweep
 from tests.factories import Cast, Person
 from usage import prices
+from usage.features import queries as features
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,7 @@ def django_db_setup(
         _use_database(name)
         call_command("migrate_all", verbosity=0, stdout=_Silence())
         prices.load_published()
+        plans.sync_plans(local=True, write=_Silence().write)
         connection.close()
     yield
     with django_db_blocker.unblock():
@@ -77,6 +80,13 @@ def schema_is_public() -> Iterator[None]:
     left_in, connection_tenant = connection.schema_name, connection.tenant
     connection.set_schema_to_public()
     assert left_in == "public", f"the test left the connection in {left_in} ({connection_tenant})"
+
+
+@pytest.fixture(autouse=True)
+def rights_are_read_once(monkeypatch) -> None:
+    """What an earlier test left in the process is forgotten. What this one reads is kept: queries can be counted."""
+    features.forget_all()
+    monkeypatch.setattr(features, "FRESH_NS", 3_600_000_000_000)
 
 
 @pytest.fixture(autouse=True)

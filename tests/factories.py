@@ -29,6 +29,10 @@ from assistants.runs import services as runs_services
 from assistants.runs.job import Outcome
 from tenants.scope import WorkspaceRef, get_ref
 from usage import prices
+from usage.features import queries as features
+from usage.features import services as features_services
+from usage.features.keys import Feature
+from usage.features.services import Wanted
 from usage.holds import services as holds
 from usage.holds.types import Hold, HoldRequest
 from usage.limits import services as limit_services
@@ -104,11 +108,31 @@ def make_user(email: str = "", *, verified: bool = True, **fields) -> User:
     return user
 
 
-def make_workspace(owner: User, slug: str = "") -> WorkspaceRef:
+def make_workspace(owner: User, slug: str = "", *, on_free_plan: bool = False) -> WorkspaceRef:
+    """With everything that plans can include and any number of seats, or as a newcomer gets it."""
     slug = slug or f"team-{secrets.token_hex(6)}"
     if not accounts_queries.list_workspaces(owner.id) or slug not in _slugs(owner):
         accounts_services.create_workspace(owner=owner, name=slug.title(), slug=slug)
-    return get_ref(slug=slug)
+    workspace = get_ref(slug=slug)
+    if not on_free_plan:
+        give_everything(workspace.id)
+    return workspace
+
+
+def give_everything(workspace_id: UUID) -> None:
+    """As if pushed by a plan of its own; whoever refreshes its entitlements has those of its real plan again."""
+    if features.read(workspace_id).plan_key != "everything":
+        limit_services.push_plan(workspace_id=workspace_id, limits=limit_services.DEFAULT_LIMITS)
+        give_rights(workspace_id, *Feature.values)
+
+
+def give_rights(
+    workspace_id: UUID, *keys: str, seats: int | None = None, restricted: str = "", **fields
+) -> None:
+    """What a plan would push: these features and nothing else."""
+    fields = {"plan_key": "everything", "plan_name": "Everything", **fields}
+    wanted = Wanted(features=keys, seats_allowed=seats, restricted_reason=restricted, **fields)
+    features_services.push(workspace_id=workspace_id, wanted=wanted)
 
 
 def _slugs(user: User) -> set[str]:

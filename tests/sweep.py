@@ -19,6 +19,7 @@ from config import streaming
 from tenants import audit
 from tenants.scope import WorkspaceRef, enter
 from tests import factories
+from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
 from usage import stops
@@ -52,6 +53,8 @@ class Things:
     notice: int = 0
     month: str = ""
     log_size: int = 0
+    contract: UUID = UUID(int=0)
+    offer: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {"limit": 10**9, "stop": 10**9, "notice": 10**9, "month": "1999-01"}
@@ -134,7 +137,8 @@ def furnish_workspace(workspace: WorkspaceRef, mark: str, month: date) -> dict[s
     checkpoint = receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)
     return {
         "limit": limit.pk, "notice": notice.pk, "stop": stop.pk, "month": f"{month:%Y-%m}",
-        "log_size": checkpoint.size,
+        "log_size": checkpoint.size, "contract": contracts.make(workspace.id, mark, state="active").id,
+        "offer": contracts.make(workspace.id, mark, state="offered").id,
     }  # fmt: skip
 
 

@@ -36,15 +36,47 @@ def test_openai(world, name):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("name", routes.PUBLIC)
+@pytest.mark.parametrize("name", {**routes.PUBLIC, **routes.SIMULATED_OPEN})
 def test_public_page(world, staff, name):
     visitors = (factories.browser(), world.people["owner"].browser(), staff.browser())
-    for client, expected in zip(visitors, routes.PUBLIC[name], strict=True):
-        assert_answer(name, send(client, "GET", reverse(name), {}, as_json=False), expected)
+    table = {**routes.PUBLIC, **routes.SIMULATED_OPEN}
+    for client, expected in zip(visitors, table[name], strict=True):
+        url = reverse(name, kwargs=ARGUMENTS.get(name, {}))
+        assert_answer(name, send(client, "GET", url, {}, as_json=False), expected)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(routes.SIGNED))
+def test_signed_address_takes_nothing_unsigned(world, name):
+    """Whoever sends it: a member's session or key is no signature. All that is written is the refusal."""
+    owner = world.people["owner"]
+    for client in (
+        factories.browser(),
+        owner.browser(),
+        factories.with_key(factories.make_key(owner.member)),
+    ):
+        for method in METHODS:
+            response, writes = send(client, method, reverse(name), {"id": "evt_1"}, as_json=True)
+            assert response.status_code == (400 if method == "POST" else 405), f"{method} {name}"
+            assert [text for text in writes if "billing_webhookrefusal" not in text] == []
+            assert CANARY not in response.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.SIMULATED)
+def test_made_up_name_of_the_payment_service_leads_nowhere(world, staff, name):
+    address = reverse(name, kwargs=routes.SIMULATED[name])
+    for client in (factories.browser(), world.people["owner"].browser(), staff.browser()):
+        for method in METHODS:
+            response, writes = send(client, method, address, {}, as_json=False)
+            assert response.status_code in (404, 405), f"{method} {name}"
+            assert writes == [], f"{method} {name}: wrote"
+            assert CANARY not in response.content.decode()
 
 
 ARGUMENTS = {
     "account_confirm_email": {"key": "made-up"},
+    "referral": {"code": "made-up"},
     "account_reset_password_from_key": {"uidb36": "1", "key": "made-up"},
 }
 
@@ -103,12 +135,14 @@ def all_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterato
 def unclassified(found: Iterator[tuple[str, URLPattern]]) -> list[str]:
     kinds = (
         ("w/<slug:workspace>/", routes.WORKSPACE), ("api/v1/", routes.API), ("v1/", routes.OPENAI),
-        ("accounts/", routes.ACCOUNT), ("", routes.PUBLIC),
+        ("accounts/", routes.ACCOUNT), ("simulated-stripe/", routes.SIMULATED | routes.SIMULATED_OPEN),
+        ("", routes.PUBLIC),
     )  # fmt: skip
     missing = []
     for url, pattern in found:
         table = next(table for prefix, table in kinds if url.startswith(prefix))
-        if not url.startswith("admin/") and pattern.name not in table:
+        is_signed = f"{'api:' if url.startswith('api/') else ''}{pattern.name}" in routes.SIGNED
+        if not url.startswith("admin/") and pattern.name not in table and not is_signed:
             missing.append(f"{url} ({pattern.name})")
     return missing
 
@@ -120,6 +154,7 @@ def test_every_address_is_classified():
 def test_every_row_of_the_table_has_an_address():
     names = {pattern.name for _, pattern in all_routes()}
     rows = {*routes.WORKSPACE, *routes.API, *routes.OPENAI, *routes.PUBLIC, *routes.ACCOUNT}
+    rows |= {*routes.SIMULATED, *routes.SIMULATED_OPEN}
     assert rows - names == set()
 
 

@@ -139,6 +139,10 @@ def test_schema_names_every_route_and_is_valid(db):
             "/usage/statements", "/usage/statements/{month}",
             "/receipts", "/receipts/{receipt_id}", "/tecp/verify",
             "/receipts/log/checkpoint", "/receipts/log/consistency", "/receipts/log/export",
+            "/billing/contracts", "/billing/contracts/{contract_id}", "/billing/contracts/{contract_id}/accept",
+            "/billing/contracts/{contract_id}/measurements",
+            "/billing/checkout", "/billing/portal", "/billing/subscription", "/billing/invoices", "/billing/plans",
+            "/subscribe",
         )
     }  # fmt: skip
 

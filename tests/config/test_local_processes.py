@@ -39,10 +39,16 @@ def test_beat_keeps_its_schedule_in_the_state_directory_and_no_pid_file():
 
 
 def test_demo_data_is_loaded_only_in_a_demo():
-    migrate = processes.manage("migrate_all")
+    migrate, prices = processes.manage("migrate_all"), processes.manage("load_prices")
+    plans = processes.manage("sync_plans", "--if-reachable")
 
-    assert processes.commands("migrate", {}) == [migrate, processes.manage("load_prices")]
-    assert processes.commands("migrate", {"DEMO": "1"}) == [migrate, processes.manage("demo", "--seed")]
+    assert processes.commands("migrate", {}) == [migrate, prices, plans]
+    assert processes.commands("migrate", {"DEMO": "1"}) == [
+        migrate,
+        prices,
+        plans,
+        processes.manage("demo", "--seed"),
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "database", "web "])

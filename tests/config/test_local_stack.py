@@ -204,3 +204,8 @@ def test_down_without_up_says_so(monkeypatch, tmp_path, capsys):
 
     assert local.main(["down"]) == 0
     assert capsys.readouterr().out == "Nothing is running.\n"
+
+
+def test_what_the_demo_tells_stands_after_what_it_logged():
+    logged = '{"level": "WARNING", "message": "slow"}\nplain words\n'
+    assert stack._told(logged + '{\n  "acme": {"slug": "acme"}\n}\n') == {"acme": {"slug": "acme"}}

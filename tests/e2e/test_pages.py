@@ -10,6 +10,9 @@ from tests.e2e.visits import Visit
 
 OPEN = (
     "/",
+    "/pricing/",
+    "/pricing/?interval=year",
+    "/enquiry/",
     "/accounts/login/",
     "/accounts/signup/",
     "/accounts/password/reset/",
@@ -18,7 +21,9 @@ OPEN = (
 )
 SIGNED_IN = (
     "/me/", "/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/w/acme/", "/w/acme/chat/",
-    "/w/acme/assistants/", "/w/acme/assistants/new/", "/w/no-such-workspace/",
+    "/w/acme/assistants/", "/w/acme/assistants/new/", "/w/no-such-workspace/", "/w/acme/billing/",
+    "/w/acme/billing/plans/", "/w/acme/billing/plans/?plan=pro", "/w/acme/billing/invoices/", "/w/acme/billing/log/",
+    "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
 )  # fmt: skip
 RICH = """# A heading
 

@@ -17,7 +17,10 @@ NOTE_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
 """
-REFUSED_LOAD = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+# As the browser says it, and as htmx does.
+REFUSED_LOAD = re.compile(
+    r"(?:Failed to load resource: the server responded with a status of|Response Status Error Code) (\d+)"
+)
 
 
 @dataclass

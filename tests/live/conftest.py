@@ -1,7 +1,7 @@
 """One running stack, a caller with a key, the books of acme, and the simulated provider's books."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -44,6 +44,21 @@ def sign_in(stack: Stack, demo: dict[str, Any]) -> Callable[[str, str], Person]:
         return Person(stack.url, workspace, person["email"], person["password"])
 
     return sign_in
+
+
+ARRANGE = """
+from billing import demo
+from tenants.scope import get_ref
+demo.{step}(workspace_id=get_ref(slug="globex").id, slug="globex")
+"""
+
+
+@pytest.fixture(scope="module")
+def roomy_globex(stack: Stack, demo: dict[str, Any]) -> Iterator[None]:
+    """Globex with a plan that several people share and that counts no messages; afterwards it is free again."""
+    running.in_shell(stack, ARRANGE.format(step="workspace_made"))
+    yield
+    running.in_shell(stack, ARRANGE.format(step="workspace_used"))
 
 
 @pytest.fixture(scope="session")

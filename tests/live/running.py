@@ -1,6 +1,7 @@
 """One whole stack per test session, shared by `tests/live` and `tests/e2e`."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from config.local.stack import Options, Stack
 from config.local.state import RUN_DIR, State
+from config.processes import manage
 
 STACK = pytest.StashKey[Stack]()
 NUMBERS = pytest.StashKey[list[str]]()
@@ -50,6 +52,15 @@ def _options() -> Options:
             "PROVIDER_FIRST_TOKEN_TIMEOUT_S": str(SILENCE_S),
         },
     )
+
+
+def in_shell(stack: Stack, code: str) -> str:
+    """What the code prints, run by the product on the stack's database."""
+    result = subprocess.run(
+        manage("shell", "--verbosity=0", "--command", code),
+        env=stack.environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    return result.stdout
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Budget:
 
 
 @pytest.fixture
-def globex(stack, demo) -> KeyCaller:
+def globex(stack, demo, roomy_globex) -> KeyCaller:
     return KeyCaller(stack.url, demo["globex"]["api_key"])
 
 

@@ -1,12 +1,11 @@
 """An open stream ends when what it stands on is taken away: at once, not at the periodic check 5 seconds later."""
 
-import subprocess
 import time
 
 import httpx2
 import pytest
 
-from config.processes import manage
+from tests.live.running import in_shell
 
 ENDS_WITHIN_S = 3.0
 LONG = {"tokens": 2000, "rate": 25}
@@ -71,17 +70,16 @@ def test_signing_out_ends_the_session_s_streams(sign_in, acme, running, note):
     assert other.finish().done["state"] == "stopped"
 
 
-def test_removing_a_member_ends_their_streams_and_their_answers(stack, demo, sign_in, running, note):
+def test_removing_a_member_ends_their_streams_and_their_answers(
+    stack, demo, roomy_globex, sign_in, running, note
+):
     member = sign_in("globex", "member")
     viewer = member.watch(member.ask("Member.", **LONG), comes_back=False)
     viewer.wait_for_text(1)
     email = next(row["email"] for row in demo["globex"]["people"] if row["role"] == "member")
 
     code = REMOVE_MEMBER.format(workspace="globex", email=email)
-    result = subprocess.run(
-        manage("shell", "--verbosity=0", "--command", code),
-        env=stack.environment, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
+    told = in_shell(stack, code)
 
-    assert_ends(viewer, float(result.stdout), note, "its membership was removed")
+    assert_ends(viewer, float(told), note, "its membership was removed")
     assert member.http.get("/w/globex/chat/").status_code == 404

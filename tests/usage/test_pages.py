@@ -143,6 +143,7 @@ def test_page_has_no_inline_style_or_script(spent, owner):
 @pytest.mark.parametrize("by", ["person", "assistant", "model", "api_key"])
 def test_two_rows_and_twenty_cost_the_same(db, acme, owner, by):
     client = owner.browser()
+    client.get(PAGE)  # what is kept for a while is read
     counts = []
     for rows in (2, 18):
         for number in range(rows):
