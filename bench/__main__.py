@@ -13,6 +13,7 @@ NAMES = {
     "workspaces": "bench.workspaces",
     "openai": "bench.calls",
     "dashboard": "bench.dashboard",
+    "webhooks": "bench.webhooks",
 }
 
 
