@@ -17,7 +17,8 @@ SEQUENCE_SECONDS = 10
 RETRY_SECONDS = 60
 DELIVERY_SECONDS = 3
 
-TASKS = ["usage.tasks", "billing.tasks", "assistants.runs.tasks"]
+TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
+TASKS += ["assistants.retention.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -63,6 +64,16 @@ app.conf.update(
             "task": "usage.tasks.write_statements",
             "schedule": crontab(minute=20),
             "options": {"expires": 1800},
+        },
+        "forget-invitations": {
+            "task": "accounts.tasks.forget_invitations",
+            "schedule": crontab(hour=3, minute=25),
+            "options": {"expires": 3600},
+        },
+        "sweep-privacy": {
+            "task": "accounts.tasks.sweep_privacy",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
         },
         "close-books": {
             "task": "usage.tasks.close_books",
@@ -119,8 +130,8 @@ app.conf.update(
             "schedule": crontab(minute="*/10"),
             "options": {"expires": 300},
         },
-        "send-billing-mails": {
-            "task": "billing.tasks.send_mails",
+        "send-mails": {
+            "task": "accounts.tasks.send_mails",
             "schedule": RETRY_SECONDS,
             "options": {"expires": RETRY_SECONDS},
         },
@@ -157,6 +168,26 @@ app.conf.update(
         "mail-checkpoints": {
             "task": "usage.tasks.mail_all_checkpoints",
             "schedule": crontab(hour="5", minute="30"),
+            "options": {"expires": 3600},
+        },
+        "erase-workspaces": {
+            "task": "tenants.tasks.erase_workspaces",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "tend-deletions": {
+            "task": "tenants.tasks.tend_deletions",
+            "schedule": crontab(minute=25),
+            "options": {"expires": 1800},
+        },
+        "apply-retention": {
+            "task": "assistants.retention.tasks.apply_retention",
+            "schedule": crontab(hour=2, minute=20),
+            "options": {"expires": 3600},
+        },
+        "recheck-domains": {
+            "task": "tenants.tasks.recheck_domains",
+            "schedule": crontab(hour="4", minute="15"),
             "options": {"expires": 3600},
         },
         **SIMULATED,

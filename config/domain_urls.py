@@ -6,4 +6,9 @@ handler404 = "config.views.page_not_found"
 handler500 = "config.views.server_error"
 handler403 = "config.views.permission_denied"
 
-urlpatterns = [path("", include(("config.workspace_urls", "workspace")))]
+urlpatterns = [
+    # Open to everybody (tenants.middleware.OPEN_ON_OWN_DOMAIN).
+    path("handoff/", include("accounts.handoff.domain_urls")),
+    path("", include("tenants.branding.urls")),
+    path("", include(("config.workspace_urls", "workspace"))),
+]

@@ -2,7 +2,10 @@
 
 import hashlib
 import hmac
+import importlib.util
 import os
+from ipaddress import ip_address
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -65,6 +68,25 @@ def http_url(name: str, default: str) -> str:
     return value.rstrip("/")
 
 
+def split_host_port(value: str) -> tuple[str, int]:
+    """`127.0.0.1:5353`, `[::1]:5353`; without a port that of DNS. Raises ValueError: names are no addresses."""
+    host, port = value, "53"
+    if value.startswith("[") or value.count(":") == 1:
+        host, _, port = value.rpartition(":") if not value.endswith("]") else (value, "", port)
+    return str(ip_address(host.strip("[]"))), int(port)
+
+
+def resolver(name: str) -> str:
+    """The address of a name server, `host:port`, or empty."""
+    value = text(name, "")
+    try:
+        if value:
+            split_host_port(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={value!r} is not an address like 127.0.0.1:53.") from error
+    return value
+
+
 def derived(prefix: str, secret: str, purpose: str) -> str:
     """A secret of its own for `purpose`, the same at each start: HMAC-SHA256 of the purpose under `secret`."""
     return prefix + hmac.new(secret.encode(), purpose.encode(), hashlib.sha256).hexdigest()
@@ -108,3 +130,55 @@ def email() -> dict[str, str | int | bool]:
         "EMAIL_USE_SSL": parts.scheme == "smtps",
         "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
     }
+
+
+MAIL_PROVIDERS = frozenset(
+    {
+        "amazon_ses", "brevo", "mailersend", "mailgun", "mailjet", "mailtrap", "mandrill", "postal", "postmark",
+        "resend", "scaleway", "sendgrid", "sparkpost", "unisender_go",
+    }
+)  # fmt: skip
+
+
+def mail_provider(name: str = "MAIL_PROVIDER") -> dict[str, Any]:
+    """One of the services that django-anymail speaks to, with its settings from `ANYMAIL_…`. Nothing is tracked."""
+    provider = text(name, "")
+    if not provider:
+        return {}
+    if provider not in MAIL_PROVIDERS:
+        raise ImproperlyConfigured(f"{name}={provider!r} is not one of {', '.join(sorted(MAIL_PROVIDERS))}.")
+    if os.environ.get("EMAIL_URL"):
+        raise ImproperlyConfigured(f"{name} and EMAIL_URL are both set: mail leaves by one of them.")
+    if provider == "amazon_ses" and importlib.util.find_spec("boto3") is None:
+        raise ImproperlyConfigured(f"{name}=amazon_ses needs the package boto3: pip install boto3.")
+    prefix = "ANYMAIL_"
+    own = {key.removeprefix(prefix): value for key, value in os.environ.items() if key.startswith(prefix)}
+    if not own and provider != "amazon_ses":
+        raise ImproperlyConfigured(
+            f"{name}={provider} needs its key, for example ANYMAIL_POSTMARK_SERVER_TOKEN."
+        )
+    defaults = {"track_opens": False, "track_clicks": False}
+    fixed = {"SEND_DEFAULTS": defaults, "IGNORE_UNSUPPORTED_FEATURES": True, "REQUESTS_TIMEOUT": 10}
+    return {"EMAIL_BACKEND": f"anymail.backends.{provider}.EmailBackend", "ANYMAIL": {**own, **fixed}}
+
+
+def sign_in_services() -> dict[str, dict[str, Any]]:
+    """Services that people may sign in with, for django-allauth: those of which both keys are set."""
+    google = text("GOOGLE_CLIENT_ID", ""), text("GOOGLE_CLIENT_SECRET", "")
+    github = text("GITHUB_CLIENT_ID", ""), text("GITHUB_CLIENT_SECRET", "")
+    microsoft = text("MICROSOFT_CLIENT_ID", ""), text("MICROSOFT_CLIENT_SECRET", "")
+    tenant = {"settings": {"tenant": text("MICROSOFT_TENANT", "common")}}
+    found = {
+        "google": _service("GOOGLE", google, scope=["profile", "email"]),
+        "github": _service("GITHUB", github, scope=["user:email"]),
+        "microsoft": _service("MICROSOFT", microsoft, scope=["User.Read"], **tenant),
+    }
+    return {name: service for name, service in found.items() if service}
+
+
+def _service(prefix: str, keys: tuple[str, str], *, scope: list[str], **options: Any) -> dict[str, Any]:
+    client_id, secret = keys
+    if bool(client_id) != bool(secret):
+        raise ImproperlyConfigured(f"Set both {prefix}_CLIENT_ID and {prefix}_CLIENT_SECRET, or neither.")
+    app = {"client_id": client_id, "secret": secret, "key": "", **options}
+    return {"APPS": [app], "SCOPE": scope, "OAUTH_PKCE_ENABLED": True} if client_id else {}

@@ -18,6 +18,7 @@ TITLES = {
     404: "Nothing is here",
     405: "That method is not offered here",
     409: "Something else came first",
+    410: "That is over",
     413: "That is too large",
     415: "That format is not accepted here",
     422: "That cannot be done as asked",
@@ -29,11 +30,24 @@ TITLES = {
 # Refusals whose status alone would say the wrong thing.
 TITLES_OF_CODES = {
     "feature_not_included": "Not part of the plan",
+    "workspace_archived": "This workspace is archived",
+    "workspace_deleting": "This workspace is going to be deleted",
     "workspace_restricted": "This workspace is read-only",
     "seat_over_plan": "You can only read here",
+    "handoff_refused": "Signing in did not work",
+    "handoff_expired": "Signing in took too long",
+    "handoff_other_browser": "Signing in began elsewhere",
+    "handoff_ended": "You are signed out",
     "seats_full": "All seats are taken",
     "payment_outstanding": "An invoice is unpaid",
     "payment_refused": "The payment did not go through",
+    "last_owner": "The last owner stays",
+    "invitation_unknown": "No such invitation",
+    "invitation_expired": "This invitation has expired",
+    "invitation_revoked": "This invitation was taken back",
+    "invitation_accepted": "This invitation was used",
+    "invitation_declined": "This invitation was declined",
+    "invitation_for_another_address": "This invitation is for another address",
 }
 OPENAI_TYPES = {
     401: "authentication_error",

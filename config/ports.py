@@ -11,6 +11,8 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from config.personal import Subject
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -47,7 +49,10 @@ def _workspace_created(*, workspace_id: UUID) -> None: ...
 def _plan_wanted(*, workspace_id: UUID) -> None: ...
 
 
-def _seat_wanted(*, workspace_id: UUID, seats: int) -> None: ...
+def _seat_wanted(*, workspace_id: UUID, seats: int, are_held: bool = False) -> None: ...
+
+
+def _seats_allowed(*, workspace_id: UUID) -> int | None: ...
 
 
 def _seats_changed(*, workspace_id: UUID, by: int) -> None: ...
@@ -63,7 +68,23 @@ def _membership_ended(*, workspace_id: UUID, user_id: UUID) -> None: ...
 def _api_key_ended(*, workspace_id: UUID, key_id: UUID) -> None: ...
 
 
-def _workspace_suspended(*, workspace_id: UUID) -> None: ...
+def _workspace_suspended(*, workspace_id: UUID, reason: str) -> None: ...
+
+
+def _workspace_stopped(*, workspace_id: UUID) -> int:  # type: ignore[empty-body]
+    ...
+
+
+def _workspace_closing(*, workspace_id: UUID) -> None: ...
+
+
+def _owner_addresses(*, workspace_id: UUID) -> list[str]:  # type: ignore[empty-body]
+    ...
+
+
+def _mail_owed(  # type: ignore[empty-body]
+    *, key: str, kind: str, to: Sequence[str], context: dict[str, Any], workspace_id: UUID | None = None
+) -> bool: ...
 
 
 def _web_started() -> None: ...
@@ -107,6 +128,33 @@ def _runs_ended(*, workspace_id: UUID, run_ids: list[UUID]) -> set[UUID]:  # typ
     ...
 
 
+def _payments_forget_workspace(*, workspace_id: UUID) -> None: ...
+
+
+def _payments_forget_person(*, subject: Subject) -> None: ...
+
+
+def _running_plan(*, workspace_id: UUID) -> str:  # type: ignore[empty-body]
+    ...
+
+
+payments_forget_workspace = Port("payments_forget_workspace", _payments_forget_workspace)
+"""A workspace is being erased: end its subscriptions at the payment service and erase its customer there. Calls the
+network: outside a transaction, before its rows are erased. Safe to repeat; raises DomainError when it must be."""
+
+payments_forget_person = Port("payments_forget_person", _payments_forget_person)
+"""A person is being erased: take their address and name out of the payment service. Otherwise as for a workspace."""
+
+running_plan = Port("running_plan", _running_plan)
+"""The name of the plan that a workspace pays for at present; empty without a running subscription."""
+
+
+def _owners_told(*, workspace_id: UUID, key: str, kind: str, context: dict[str, Any]) -> None: ...
+
+
+owners_told = Port("owners_told", _owners_told)
+"""Owe a mail of this kind, once per `key`, to whoever owns the workspace. Inside the transaction of what it tells."""
+
 runs_ended = Port("runs_ended", _runs_ended)
 """Of these runs of a workspace, those that have ended. For the check that none of them still holds anything."""
 
@@ -117,8 +165,12 @@ plan_wanted = Port("plan_wanted", _plan_wanted)
 """A workspace was made: give it the plan it begins with. Runs inside the creating transaction."""
 
 seat_wanted = Port("seat_wanted", _seat_wanted)
-"""So many persons are about to join: locks the workspace's seats until the transaction ends and refuses what its plan
-does not hold. Inside the joining transaction."""
+"""So many persons are about to join, or to be invited: locks the workspace's seats until the transaction ends and
+refuses what its plan does not hold. `are_held`: by their invitations, so that only those who are there stand against
+them. Inside the joining transaction."""
+
+seats_allowed = Port("seats_allowed", _seats_allowed)
+"""How many seats a workspace's plan holds, to be shown; None: any number, or another is bought when somebody joins."""
 
 seats_changed = Port("seats_changed", _seats_changed)
 """`by` persons joined a workspace, or left it when negative: inside the transaction that changes it, afterwards."""
@@ -133,7 +185,21 @@ close_expired_hold = Port("close_expired_hold", _close_expired_hold)
 """The lease of a hold ran out: start the run again or close it. Returns what was done: requeued | closed | kept."""
 
 workspace_suspended = Port("workspace_suspended", _workspace_suspended)
-"""A workspace was suspended: end what still runs in it. Runs after the commit."""
+"""A workspace was suspended, archived or is going to be deleted: end what still runs in it, by this word. Runs after
+the commit."""
+
+workspace_stopped = Port("workspace_stopped", _workspace_stopped)
+"""A workspace is being erased: end all that runs or waits in it. Returns how much is still in a worker's hands."""
+
+workspace_closing = Port("workspace_closing", _workspace_closing)
+"""A workspace is going to be deleted: its plan must not be renewed meanwhile. Any number of times, outside every
+transaction."""
+
+owner_addresses = Port("owner_addresses", _owner_addresses)
+"""Where mail to the owners of a workspace goes."""
+
+mail_owed = Port("mail_owed", _mail_owed)
+"""Owes a mail, in the transaction of what it tells; False when it was owed before."""
 
 web_started = Port("web_started", _web_started)
 """The web server starts, before its processes part: load what no request should wait for and all can share."""

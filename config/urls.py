@@ -14,19 +14,25 @@ handler500 = "config.views.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health", views.health, name="health"),
     path("ready", views.ready, name="ready"),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("accounts.signin.allauth_urls")),
     path("admin/", admin.site.urls),
     path("api/", include("config.api_urls")),
     path("v1/", include(("assistants.openai.urls", "openai"))),
     path("", include("billing.webhooks.urls")),
     path("w/<slug:workspace>/", include(("config.workspace_urls", "workspace"))),
+    path("sso/", include("accounts.sso.public_urls")),
     path("", include("accounts.urls")),
+    path("", include("accounts.handoff.urls")),
+    path("workspaces/", include("accounts.workspaces.urls")),
+    path("", include("tenants.branding.urls")),
+    path("", include("tenants.domains.urls")),
     path("", include("billing.public_urls")),
 ]
 if settings.DEMO:
     urlpatterns += [
         path("dev/mail/", views.mail_list, name="dev-mail"),
         path("dev/mail/<str:name>/", views.mail_message, name="dev-mail-message"),
+        path("dev/mail/<str:name>/html/", views.mail_html, name="dev-mail-html"),
     ]
 if settings.STRIPE_SIMULATED:
     urlpatterns += [path("simulated-stripe/", include("billing.simulator.urls"))]

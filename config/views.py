@@ -1,11 +1,14 @@
 """Pages that belong to no app: health, readiness, error pages, the demo mailbox."""
 
 import redis
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from config import errors, mailbox
 from config import redis as redis_clients
@@ -76,12 +79,31 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def mail_list(request: HttpRequest) -> HttpResponse:
-    """Demo only (the URL does not exist otherwise): the mails that would have been sent."""
-    return render(request, "dev_mail_list.html", {"mails": mailbox.list_mails(settings.MAIL_DIR)})
+    """Demo only (the URL does not exist otherwise): the mails that would have been sent, newest first."""
+    to = request.GET.get("to", "").strip()
+    mails = mailbox.list_mails(settings.MAIL_DIR, to=to)
+    return render(request, "dev_mail_list.html", {"mails": mails, "to": to})
 
 
 def mail_message(request: HttpRequest, name: str) -> HttpResponse:
+    return render(request, "dev_mail_message.html", {"mail": _mail(name)})
+
+
+# SECURITY: the one answer with inline styles. It may do nothing else, and nobody but the mailbox may frame it.
+@csp_replace(  # type: ignore[arg-type]  # its type knows only views without arguments
+    {
+        "default-src": [NONE], "script-src": [NONE], "style-src": [UNSAFE_INLINE], "img-src": ["data:"],
+        "connect-src": [NONE], "form-action": [NONE], "frame-ancestors": [SELF],
+        "sandbox": ["allow-popups", "allow-popups-to-escape-sandbox"],
+    }
+)  # fmt: skip
+@xframe_options_sameorigin
+def mail_html(request: HttpRequest, name: str) -> HttpResponse:
+    return HttpResponse(_mail(name).html)
+
+
+def _mail(name: str) -> mailbox.Mail:
     mail = mailbox.get_mail(settings.MAIL_DIR, name)
     if mail is None:
         raise errors.NotFound()
-    return render(request, "dev_mail_message.html", {"mail": mail})
+    return mail

@@ -5,10 +5,18 @@ from django.urls import include, path
 urlpatterns = [
     path("chat/", include("assistants.chat.urls")),
     path("assistants/", include("assistants.builder.urls")),
+    path("audit/", include("accounts.auditlog.urls")),
     path("keys/", include("accounts.workspace_urls")),
+    path("settings/", include("accounts.signin.workspace_urls")),
+    path("settings/export/", include("accounts.privacy.workspace_urls")),
+    path("members/", include("accounts.members.workspace_urls")),
+    path("members/", include("accounts.profile.workspace_urls")),
+    path("settings/", include("accounts.workspaces.workspace_urls")),
     path("usage/statements/", include("usage.statements.urls")),
     path("usage/", include("usage.urls")),
     path("billing/", include("billing.urls")),
     path("receipts/", include("usage.receipts.urls")),
+    path("settings/ending/", include("accounts.workspaces_ending.urls")),
+    path("settings/sso/", include("accounts.sso.urls")),
     path("", include("assistants.dashboard_urls")),
 ]

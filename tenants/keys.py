@@ -20,6 +20,26 @@ def sequencer_flag(workspace_id: UUID, kind: str) -> str:
     return f"sequencer:{workspace_id}:{kind}"
 
 
+def folder_name(workspace_id: UUID) -> str:
+    """Where all files of a workspace are in the storage of files."""
+    return f"workspaces/{workspace_id}"
+
+
+def file_name(workspace_id: UUID, folder: str, name: str) -> str:
+    """A workspace's file in the storage of files."""
+    return f"{folder_name(workspace_id)}/{folder}/{name}"
+
+
+def person_file_name(user_id: UUID, folder: str, name: str) -> str:
+    """A person's own file, outside every workspace."""
+    return f"people/{user_id}/{folder}/{name}"
+
+
+def handoff_key(workspace_id: UUID, digest: str) -> str:
+    """A code that signs in on a workspace's own domain, by its hash."""
+    return f"handoff:{workspace_id}:{digest}"
+
+
 def pace_key(workspace_id: UUID, kind: str, subject_id: UUID | None) -> str:
     """The last requests of a key, a person or a workspace. The braces keep a workspace's in one slot of a cluster."""
     return f"pace:{{{workspace_id}}}:{kind}:{subject_id}"

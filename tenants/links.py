@@ -1,6 +1,7 @@
 """Addresses of a workspace's pages: one function chooses host and prefix for pages, mails and tasks."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.urls import reverse
@@ -20,6 +21,27 @@ def main_url(name: str, *, on_own_domain: bool = False, **kwargs: Any) -> str:
     """The path of a control-plane page; its whole address for a request on a workspace's own host, which has none."""
     path = reverse(name, urlconf="config.urls", kwargs=kwargs)
     return settings.BASE_URL + path if on_own_domain else path
+
+
+def main_host() -> str:
+    """Where a name of an own domain points to."""
+    return urlsplit(settings.BASE_URL).hostname or ""
+
+
+def own_origin(host: str) -> str:
+    """Of a verified domain: scheme and port are those of the main host, which serves both."""
+    parts = urlsplit(settings.BASE_URL)
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"
+
+
+def main_workspace_url(workspace: WorkspaceRef, name: str, **kwargs: Any) -> str:
+    """The whole address of a workspace page on the main host, for who must not depend on an own domain."""
+    return settings.BASE_URL + workspace_url(workspace, name, **kwargs)
+
+
+def domain_url(name: str) -> str:
+    """The path of a page that own domains have beside the workspace's."""
+    return reverse(name, urlconf="config.domain_urls")
 
 
 def absolute_workspace_url(workspace: WorkspaceRef, name: str, **kwargs: Any) -> str:

@@ -12,8 +12,8 @@ from config.local.state import RUN_DIR, State
 
 LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
 MOST_TEST_RUNS = 8
-WHOLE_SUITE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadgroup")
-"""Side by side on the cores there are; tests that share a running stack stay in one process."""
+WHOLE_SUITE = ("-n", "4", "--dist", "loadgroup")
+"""Two processes for the two kinds of tests that drive a whole stack, which mostly wait, and two for all others."""
 REAL_PROVIDER = ("OPENAI_API_KEY", "OPENAI_BASE_URL")
 BENCH_ENVIRONMENT = {
     # its runs stay silent for as long as their viewers are counted

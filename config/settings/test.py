@@ -8,6 +8,8 @@ os.environ.setdefault("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/stewar
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:6379/0")
 os.environ.setdefault("OPENAI_API_KEY", "simulated")
 os.environ.setdefault("STRIPE_SIMULATED", "1")
+# Nobody listens there: a test that asks for proofs of domains uses the fixture `dns_zone`.
+os.environ.setdefault("DNS_RESOLVER", "127.0.0.1:9")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("LOG_FORMAT", "text")
 
@@ -23,3 +25,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+AUDIT_RAISES_ON_LEAKS = True
