@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 from allauth.account import admin as _registered_by_allauth  # noqa: F401  registers first what is replaced below
 from allauth.account.decorators import secure_admin_login
@@ -8,8 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts import services
-from accounts.models import ApiKey, Membership, PersonReference, User
+from accounts.models import ApiKey, Consent, HostSession, Invitation, Mail, Membership, PersonReference, User
+from accounts.privacy import admin as _of_privacy  # noqa: F401  registers its pages
+from accounts.signin import admin as _of_signing_in  # noqa: F401  registers its pages
+from accounts.sso.models import Connection, Identity, MailDomain
 from config import errors
+from tenants import support
 from tenants.staff import FixedAdmin, ReadOnlyAdmin, ReasonActionForm, staff_actor
 
 # One sign-in for everybody, with its rate limits; a signed-in person who is not staff gets a 403.
@@ -44,6 +49,11 @@ class UserAdmin(FixedAdmin):
     filter_horizontal = ("groups",)
     action_form = ReasonActionForm
     actions = ("block", "allow")
+
+    def note_view(self, request: HttpRequest, row: User) -> None:
+        """A person is of no one workspace: it stands in the platform's log."""
+        seen = ("person", services.person_reference(row))
+        support.note_view(workspace_id=None, actor=staff_actor(request), seen=seen)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -109,6 +119,29 @@ class MembershipAdmin(ReadOnlyAdmin):
     ordering = ("-created_at",)
 
 
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    list_display = (
+        "workspace", "email", "role", "created_at", "expires_at", "sent_count", "accepted_at", "declined_at",
+        "revoked_at",
+    )  # fmt: skip
+    list_filter = (
+        "role",
+        ("accepted_at", admin.EmptyFieldListFilter),
+        ("revoked_at", admin.EmptyFieldListFilter),
+    )
+    search_fields = ("email", "workspace__slug", "workspace__name", "=id")
+    search_help_text = "An e-mail address, or a workspace's slug or name"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    list_select_related = ("workspace",)
+    # SECURITY: the fields by name, so that the link's hash is never among them.
+    fields = (
+        "id", "workspace", "email", "role", "invited_by", "created_at", "expires_at", "sent_count", "last_sent_at",
+        "accepted_at", "declined_at", "revoked_at",
+    )  # fmt: skip
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = (
@@ -126,6 +159,9 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "revoked_at",
     )  # fmt: skip
     actions = ("revoke",)
+
+    def workspace_id_of(self, row: ApiKey) -> UUID:
+        return row.membership.workspace_id
 
     @admin.display(ordering="membership__workspace__slug")
     def workspace(self, key: ApiKey) -> str:
@@ -145,3 +181,81 @@ class ApiKeyAdmin(ReadOnlyAdmin):
                 continue
             count += 1
         self.message_user(request, f"{count} revoked.")
+
+
+@admin.register(Mail)
+class MailAdmin(ReadOnlyAdmin):
+    """What was owed to people by mail, and whether it went out."""
+
+    list_display = ("key", "kind", "writer", "recipients", "created_at", "claimed_at", "sent_at")
+    list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
+    search_fields = ("key", "=workspace_id")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    # SECURITY: links in a mail sign people in; staff must not read them.
+    fields = (
+        "key", "kind", "writer", "workspace_id", "recipients", "created_at", "claimed_at", "sent_at",
+    )  # fmt: skip
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    """Who accepted which legal page in which version."""
+
+    list_display = ("user", "document", "version", "created_at")
+    list_filter = ("document", "version")
+    search_fields = ("user__email",)
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    fields = ("user", "document", "version", "created_at")
+
+
+@admin.register(MailDomain)
+class MailDomainAdmin(ReadOnlyAdmin):
+    """Which workspace signs in which domain. A claim that is not proven signs in nobody."""
+
+    list_display = ("domain", "workspace", "verified_at", "checked_at", "created_at")
+    list_filter = (("verified_at", admin.EmptyFieldListFilter),)
+    search_fields = ("domain", "workspace__slug", "workspace__name")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    list_select_related = ("workspace",)
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_display = ("workspace", "kind", "state", "tested_at", "enforced_at", "created_at")
+    list_filter = ("kind", "state")
+    search_fields = ("workspace__slug", "workspace__name", "=id")
+    search_help_text = "A workspace’s slug or name, or the id in a sign-in address"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    list_select_related = ("workspace",)
+    # SECURITY: the fields by name, so that the sealed secret is never among them.
+    fields = (
+        "id", "workspace", "kind", "settings", "state", "provisions", "default_role", "admits_guests", "changed_at",
+        "tested_at", "enforced_at", "created_at",
+    )  # fmt: skip
+
+
+@admin.register(Identity)
+class IdentityAdmin(ReadOnlyAdmin):
+    list_display = ("connection", "user", "created_at")
+    search_fields = ("user__email", "connection__workspace__slug")
+    search_help_text = "A person’s e-mail address, or a workspace’s slug"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    list_select_related = ("connection", "user")
+
+
+@admin.register(HostSession)
+class HostSessionAdmin(ReadOnlyAdmin):
+    """Who is signed in on which own domain."""
+
+    list_display = ("user", "host", "workspace", "created_at")
+    search_fields = ("host", "user__email", "workspace__slug")
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    list_select_related = ("user", "workspace")
+    # SECURITY: the keys of sessions are as good as passwords.
+    fields = ("user", "host", "workspace", "created_at")

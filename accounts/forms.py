@@ -18,6 +18,8 @@ SCOPE_WORDS = {
     Permission.BILLING_MANAGE: "buy, change and cancel the plan",
     Permission.MEMBERS_MANAGE: "manage who is in this workspace",
     Permission.WORKSPACE_MANAGE: "change this workspace",
+    Permission.WORKSPACE_OWN: "hand over, export and delete this workspace, single sign-on, own domain",
+    Permission.AUDIT_VIEW: "read the audit log",
 }
 USUAL_SCOPES = (Permission.VIEW, Permission.CHAT)
 

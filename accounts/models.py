@@ -8,6 +8,13 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.handoff.models import HostSession  # noqa: F401  a topic of its own
+from accounts.legal.models import Consent  # noqa: F401  a topic of its own
+from accounts.mails.models import Mail  # noqa: F401  a topic of its own
+from accounts.members.models import Invitation  # noqa: F401  a topic of its own
+from accounts.privacy.models import ErasureJob, ExportJob  # noqa: F401  a topic of its own
+from accounts.signin.models import KnownDevice  # noqa: F401  a topic of its own
+from accounts.sso.models import Connection, Identity, MailDomain  # noqa: F401  a topic of its own
 from tenants.models import Workspace
 
 
@@ -28,6 +35,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(unique=True)
     display_name = models.CharField(max_length=80, blank=True)
+    # A name in the files' storage.
+    avatar = models.CharField(max_length=120, blank=True, default="", db_default="")
+    language = models.CharField(max_length=10, default="en", db_default="en")
+    # Of the pages outside a workspace; empty: the browser's.
+    timezone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    preferences = models.JSONField(default=dict, db_default={})
+    # Version by legal page that the person accepted last (accounts/legal).
+    accepted = models.JSONField(default=dict, db_default={})
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     date_joined = models.DateTimeField(auto_now_add=True)

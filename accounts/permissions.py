@@ -24,6 +24,8 @@ class Permission(StrEnum):
     WORKSPACE_MANAGE = "workspace:manage"
     BILLING_VIEW = "billing:view"
     BILLING_MANAGE = "billing:manage"
+    AUDIT_VIEW = "audit:view"
+    WORKSPACE_OWN = "workspace:own"
 
 
 MEMBER_PERMISSIONS = frozenset(
@@ -38,6 +40,7 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
         Permission.MEMBERS_MANAGE,
         Permission.WORKSPACE_MANAGE,
         Permission.BILLING_VIEW,
+        Permission.AUDIT_VIEW,
     },
     Role.OWNER: frozenset(Permission),
 }
@@ -45,12 +48,13 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 
 @dataclass(frozen=True)
 class Principal:
-    """What an open stream stands on: it ends when one of these is revoked."""
+    """What an open stream stands on: it ends when one of these is revoked, or the role no longer has what it needs."""
 
     user_id: UUID
     membership_id: UUID
     session_key: str | None = None
     api_key_id: UUID | None = None
+    needs: Permission = Permission.VIEW
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,28 @@ class Member:
         return self.can(Permission.BILLING_MANAGE)
 
     @property
+    def can_manage_members(self) -> bool:
+        return self.can(Permission.MEMBERS_MANAGE)
+
+    @property
+    def can_view_audit(self) -> bool:
+        return self.can(Permission.AUDIT_VIEW)
+
+    @property
+    def owns_workspace(self) -> bool:
+        return self.can(Permission.WORKSPACE_OWN)
+
+    @property
     def actor(self) -> audit.Actor:
         kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
         return audit.Actor(kind=kind, ref=self.person_ref)
 
     @property
     def principal(self) -> Principal:
-        return Principal(self.user_id, self.membership_id, self.session_key, self.api_key_id)
+        return self.principal_for(Permission.VIEW)
+
+    def principal_for(self, permission: Permission) -> Principal:
+        return Principal(self.user_id, self.membership_id, self.session_key, self.api_key_id, permission)
 
 
 def check(member: Member | None, permission: Permission) -> None:
@@ -134,3 +153,19 @@ def open_while_read_only(view: View) -> View:
     what runs, taking one's data along, one's own keys. For functions and API classes; `usage.features` enforces it."""
     setattr(view, READ_ONLY_MARK, True)
     return view
+
+
+OPEN_MARK = "open_because"
+
+
+def open_api(reason: str) -> Callable[[View], View]:
+    """For an API class that belongs to no workspace, and so names no permissions: who may use it, and why that is safe.
+
+    It names its own authentication and permission classes; tests/routes.py lists what it answers to whom.
+    """
+
+    def mark(view: View) -> View:
+        setattr(view, OPEN_MARK, reason)
+        return view
+
+    return mark

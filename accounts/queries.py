@@ -6,9 +6,10 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.db.models import Case, Q, QuerySet, When
+from django.utils import timezone
 
 from accounts import api_keys
-from accounts.models import ApiKey, Membership, PersonReference, User
+from accounts.models import ApiKey, Invitation, Membership, PersonReference, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
 from config import errors
 from tenants.models import Workspace
@@ -79,6 +80,11 @@ def list_owner_emails(workspace_id: UUID) -> list[str]:
     return list(owners.order_by("created_at").values_list("user__email", flat=True))
 
 
+def owner_addresses(*, workspace_id: UUID) -> list[str]:
+    """The answer to the port of the same name."""
+    return list_owner_emails(workspace_id)
+
+
 def list_workspaces(user_id: UUID) -> list[WorkspaceRef]:
     rows = (
         Workspace.objects.filter(memberships__user_id=user_id)
@@ -88,10 +94,21 @@ def list_workspaces(user_id: UUID) -> list[WorkspaceRef]:
     return [WorkspaceRef(**row) for row in rows]
 
 
+def list_places(user_id: UUID) -> list[dict[str, object]]:
+    """The workspaces of a person with their role: id, slug, name, role. One query."""
+    rows = Membership.objects.filter(user_id=user_id).order_by("workspace__is_personal", "workspace__name")
+    return [
+        {"id": row[0], "slug": row[1], "name": row[2], "role": row[3]}
+        for row in rows.values_list("workspace_id", "workspace__slug", "workspace__name", "role")
+    ]
+
+
 def get_home_workspace(user_id: UUID) -> WorkspaceRef | None:
-    """Where a person lands after signing in: the workspace they joined last, the personal one otherwise."""
+    """Where a person lands after signing in: the workspace they joined last, the personal one otherwise; one that is
+    not active only when there is no other."""
+    is_active = Case(When(state=Workspace.State.ACTIVE, then=0), default=1)
     rows = Workspace.objects.filter(memberships__user_id=user_id).order_by(
-        "is_personal", "-memberships__created_at"
+        is_active, "is_personal", "-memberships__created_at"
     )
     row = rows.values(*REF_FIELDS).first()
     return WorkspaceRef(**row) if row else None
@@ -136,6 +153,10 @@ def has_confirmed_address(user_id: UUID) -> bool:
     return EmailAddress.objects.filter(user_id=user_id, verified=True).exists()
 
 
+def get_active_user(user_id: UUID) -> User | None:
+    return User.objects.filter(id=user_id, is_active=True).first()
+
+
 def get_user_by_email(email: str) -> User | None:
     return User.objects.filter(email__iexact=email).first()
 
@@ -160,8 +181,18 @@ def names_of_keys(workspace_id: UUID, key_ids: Collection[UUID] | None = None) -
 
 
 def count_seats(workspace_id: UUID) -> int:
-    """How many seats are taken: every membership, whatever its role. One query."""
+    """How many seats are taken: by every membership, whatever its role, and by every pending invitation."""
+    return count_persons(workspace_id) + count_pending_invitations(workspace_id)
+
+
+def count_persons(workspace_id: UUID) -> int:
+    """How many persons are in the workspace. One query."""
     return Membership.objects.filter(workspace_id=workspace_id).count()
+
+
+def count_pending_invitations(workspace_id: UUID) -> int:
+    """Those that still hold a seat. One query."""
+    return Invitation.objects.pending(now=timezone.now()).filter(workspace_id=workspace_id).count()
 
 
 def list_memberships_beyond(workspace_id: UUID, *, seats: int) -> list[UUID]:

@@ -14,8 +14,12 @@ class LocatedRequest(HttpRequest):
 
     workspace: WorkspaceRef | None
     names_workspace: bool
+    served_workspace: WorkspaceRef | None
+    host: str
     member: Member | None
     api_key: ApiKey | None
+    is_by_token: bool
+    came_by_break_glass: bool
     user: User  # anonymous ones are turned away before it is used
 
 
@@ -32,3 +36,9 @@ def member_of(request: Request) -> Member:
     """The member behind a REST request; MemberPermission has checked that there is one."""
     member: Member = request._request.member  # type: ignore[attr-defined]  # set by accounts.middleware
     return member
+
+
+def person_of(request: Request) -> User:
+    """Who stands behind a REST request; MemberPermission has checked that there is somebody."""
+    person: User = request._request.user  # type: ignore[assignment]  # not anonymous
+    return person

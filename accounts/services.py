@@ -11,11 +11,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import api_keys, revocation
+from accounts import api_keys, queries, revocation
+from accounts.mails import services as mails
 from accounts.models import ApiKey, Membership, PersonReference, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
 from config import errors, ports
-from tenants import audit
+from tenants import audit, links, slugs
 from tenants import services as tenants_services
 from tenants.models import AuditEntry, Workspace
 
@@ -46,12 +47,14 @@ def person_actor(user: User) -> audit.Actor:
     return audit.Actor(kind=AuditEntry.ActorKind.PERSON, ref=person_reference(user))
 
 
-def create_workspace(*, owner: User, name: str, slug: str, is_personal: bool = False) -> Workspace:
-    """A workspace with its schema and its owner, all or nothing. Raises tenants' SlugRefused."""
+def create_workspace(
+    *, owner: User, name: str, slug: str, timezone_name: str = "UTC", is_personal: bool = False
+) -> Workspace:
+    """A workspace with its schema and its owner, all or nothing. Raises SlugRefused."""
     with transaction.atomic():
         actor = person_actor(owner)
         workspace = tenants_services.create_workspace(
-            name=name, slug=slug, actor=actor, is_personal=is_personal
+            name=name, slug=slug, actor=actor, timezone_name=timezone_name, is_personal=is_personal
         )
         add_member(workspace_id=workspace.id, user=owner, role=Membership.Role.OWNER, actor=actor)
     return workspace
@@ -61,38 +64,62 @@ def ensure_personal_workspace(user: User) -> Workspace:
     """The person's own workspace, made once: two confirmations at the same moment make one."""
     with transaction.atomic():
         User.objects.select_for_update().get(id=user.id)
-        existing = Workspace.objects.filter(is_personal=True, memberships__user=user).first()
+        # Of their own: somebody may have invited them into theirs.
+        existing = Workspace.objects.filter(
+            is_personal=True, memberships__user=user, memberships__role=Membership.Role.OWNER
+        ).first()
         if existing is not None:
             return existing
-        slug = tenants_services.free_slug(user.email.split("@", 1)[0])
-        return create_workspace(
+        slug = slugs.free_slug(user.email.split("@", 1)[0])
+        workspace = create_workspace(
             owner=user, name=f"{user.name.title()}’s workspace", slug=slug, is_personal=True
         )
+        url = links.absolute_workspace_url(queries.ref_of(workspace), "dashboard")
+        context = {"name": user.name, "url": url}
+        mails.send_once(f"welcome:{user.id}", kind="welcome", to=[user.email], context=context)
+        return workspace
 
 
 def add_member(*, workspace_id: UUID, user: User, role: str, actor: audit.Actor) -> Membership:
     with transaction.atomic():
         ports.seat_wanted(workspace_id=workspace_id, seats=1)
-        person_reference(user)
-        membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
+        membership = enrol(workspace_id=workspace_id, user=user, role=role)
         audit.record(
             "member.added",
             actor=actor,
             workspace_id=workspace_id,
             target=("membership", membership.id),
+            person=person_reference(user),
             role=str(role),
         )
-        ports.seats_changed(workspace_id=workspace_id, by=1)
     return membership
 
 
-def remove_member(*, membership_id: UUID, workspace_id: UUID, actor: audit.Actor) -> None:
-    """The membership, its keys and its open streams end; running answers of the person here are stopped."""
+def enrol(*, workspace_id: UUID, user: User, role: str) -> Membership:
+    """A membership and nothing else: in the transaction of whoever has found its seat and writes the audit entry."""
+    person_reference(user)
+    membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
+    ports.seats_changed(workspace_id=workspace_id, by=1)
+    return membership
+
+
+def remove_member(
+    *, membership_id: UUID, workspace_id: UUID, actor: audit.Actor, action: str = "member.removed"
+) -> None:
+    """The membership, its keys and its open streams end; running answers of the person here are stopped.
+
+    It does not ask whether an owner is left: `members.services` does. `action`: how the audit log calls it.
+    """
     with transaction.atomic():
         membership = Membership.objects.select_for_update().get(id=membership_id, workspace_id=workspace_id)
         user_id = membership.user_id
         audit.record(
-            "member.removed", actor=actor, workspace_id=workspace_id, target=("membership", membership_id)
+            action,
+            actor=actor,
+            workspace_id=workspace_id,
+            target=("membership", membership_id),
+            before={"role": membership.role},
+            person=person_reference(membership.user),
         )
         membership.delete()
         ports.seats_changed(workspace_id=workspace_id, by=-1)

@@ -2,8 +2,10 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 
 from accounts import queries
+from accounts.members import queries as members
 from accounts.requests import LocatedRequest
 from config import errors
 from tenants import links
@@ -20,7 +22,16 @@ def home(request: LocatedRequest) -> HttpResponse:
 
 @login_required
 def me(request: LocatedRequest) -> HttpResponse:
-    return render(request, "accounts/me.html", {"workspaces": queries.list_workspaces(request.user.pk)})
+    """A person's workspaces, and where they are invited to."""
+    invited = members.list_own_invitations(request.user, now=timezone.now())
+    names = members.inviter_names(invited)
+    context = {
+        "places": members.list_places(request.user.pk),
+        "invitations": [
+            {"invitation": row, "inviter": names.get(row.invited_by, "A colleague")} for row in invited
+        ],
+    }
+    return render(request, "accounts/me.html", context)
 
 
 @login_required
