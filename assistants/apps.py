@@ -8,10 +8,14 @@ class AssistantsConfig(AppConfig):
         from assistants.builder import queries as builder_queries  # noqa: PLC0415
         from assistants.builder import services as builder_services  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
+        from assistants.personal_data import HOLDINGS  # noqa: PLC0415
+        from assistants.retention import queries as retention  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
         from assistants.runs import sweep  # noqa: PLC0415
-        from config import ports  # noqa: PLC0415
+        from config import personal, ports  # noqa: PLC0415
+        from tenants.lifecycle import inventory  # noqa: PLC0415
 
+        personal.register(HOLDINGS)
         ports.workspace_created.fill(builder_services.create_first_assistant)
         ports.assistant_names.fill(builder_queries.names_of)
         ports.assistant_count.fill(builder_queries.count_of)
@@ -20,3 +24,5 @@ class AssistantsConfig(AppConfig):
         ports.hold_decided.fill(runs_services.decide_waiting)
         ports.runs_ended.fill(sweep.list_ended)
         ports.membership_ended.fill(runs_services.stop_runs_of_person)
+        ports.workspace_stopped.fill(sweep.end_workspace)
+        inventory.add(retention.inventory_of)

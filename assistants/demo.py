@@ -13,6 +13,8 @@ from django.db import transaction
 
 from accounts import api_keys, queries
 from accounts import services as accounts_services
+from accounts.legal import documents
+from accounts.legal import services as legal
 from accounts.models import ApiKey, Membership, User
 from accounts.permissions import Member, Permission
 from assistants.builder import queries as builder_queries
@@ -121,10 +123,11 @@ def describe() -> dict[str, Any]:
 def _person(person: Person, *, is_staff: bool = False) -> User:
     user = queries.get_user_by_email(person.email)
     if user is None:
-        user = User.objects.create_user(
-            person.email, PASSWORD, display_name=person.name, is_staff=is_staff, is_superuser=is_staff
-        )
+        rights = {"is_staff": is_staff, "is_superuser": is_staff}
+        user = User.objects.create_user(person.email, PASSWORD, display_name=person.name, **rights)
         EmailAddress.objects.create(user=user, email=person.email, verified=True, primary=True)
+    # Nobody is asked in a demo, also in one of an older version.
+    legal.accept(user_id=user.id, versions=documents.current())
     return user
 
 

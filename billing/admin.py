@@ -10,7 +10,6 @@ import billing.plans.admin
 import billing.subscriptions.admin
 import billing.webhooks.admin  # noqa: F401
 from billing.deals.models import DealReservation, DealStock
-from billing.mails.models import Mail
 from billing.metering.models import Carry, MeteredSpan, MeterReport
 from billing.referrals.models import Referral, ReferralCode, ReferralCredit
 from tenants.staff import ReadOnlyAdmin, RecordAdmin
@@ -90,14 +89,6 @@ class ReferralCreditAdmin(RecordAdmin):
     list_filter = ("state", "side")
     id_fields = ("id", "workspace_id")
     text_fields = ("transaction_id",)
-    ordering = ("-created_at",)
-
-
-@admin.register(Mail)
-class MailAdmin(RecordAdmin):
-    list_display = ("created_at", "workspace", "kind", "key", "recipients", "claimed_at", "sent_at")
-    list_filter = ("kind", ("sent_at", admin.EmptyFieldListFilter))
-    text_fields = ("key", "kind")
     ordering = ("-created_at",)
 
 

@@ -76,7 +76,7 @@ def _buy(workspace_id: UUID, plan: Plan) -> bool:
 
 
 def _subscribe(account: BillingAccount, plan: Plan, price: PlanPrice, customer: str) -> None:
-    quantity = accounts_queries.count_seats(account.workspace_id) if plan.is_per_seat else 1
+    quantity = accounts_queries.count_persons(account.workspace_id) if plan.is_per_seat else 1
     client = get_client()
     with payment_errors():
         card = client.v1.payment_methods.attach(TEST_CARD, {"customer": customer})

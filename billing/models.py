@@ -5,7 +5,6 @@ Money here is in minor units of its currency (cents), as Stripe counts it; usage
 
 import billing.deals.models
 import billing.enquiries.models
-import billing.mails.models
 import billing.metering.models
 import billing.outcomes.models
 import billing.plans.models

@@ -7,7 +7,6 @@ from django.utils import timezone
 
 from billing import dunning
 from billing.deals import tasks as deals_tasks  # noqa: F401  registers its tasks
-from billing.mails import tasks as mails_tasks  # noqa: F401  registers its tasks
 from billing.metering import tasks as metering_tasks  # noqa: F401  registers its tasks
 from billing.outcomes import tasks as outcomes_tasks  # noqa: F401
 from billing.plans import tasks as plans_tasks  # noqa: F401

@@ -1,6 +1,7 @@
 """Stops: one switch per scope that refuses new runs and ends running ones."""
 
 import logging
+from typing import Any
 from uuid import UUID
 
 import redis
@@ -113,6 +114,10 @@ def lift_stop(*, stop_id: int, actor: audit.Actor) -> None:
 
 
 def _record(action: str, stop: Stop, actor: audit.Actor) -> None:
+    """What was typed in a workspace is sealed under its own key, and goes when it is erased."""
+    words: dict[str, Any] = {"reason": stop.reason}
+    if stop.workspace_id is not None:
+        words = {"personal": words, "about": stop.workspace_id}
     audit.record(
         action,
         actor=actor,
@@ -121,7 +126,7 @@ def _record(action: str, stop: Stop, actor: audit.Actor) -> None:
         scope=stop.scope,
         stopped=stop.target,
         authority=stop.authority,
-        reason=stop.reason,
+        **words,
     )
 
 

@@ -180,8 +180,9 @@ def _title(text: str) -> str:
 
 
 def _lock(conversation: Conversation) -> None:
-    """One writer per conversation at a time."""
-    Conversation.objects.select_for_update().get(id=conversation.id)
+    """One writer per conversation at a time. Raises NotFound when it was erased meanwhile."""
+    if Conversation.objects.select_for_update().filter(id=conversation.id).first() is None:
+        raise errors.NotFound()
 
 
 def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:

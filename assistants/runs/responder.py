@@ -8,7 +8,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from accounts.permissions import Member
+from accounts.permissions import Member, Permission
 from assistants.models import Run
 from assistants.runs import endings
 from assistants.runs.frames import WAITING, EventId
@@ -58,4 +58,5 @@ def unbuffered(response: Response) -> Response:
 
 
 def viewer_of(member: Member, run_id: UUID) -> Viewer:
-    return Viewer(member.workspace_id, run_id, member.principal)
+    """Of who asked in the same call: watching ends when they may not ask any more."""
+    return Viewer(member.workspace_id, run_id, member.principal_for(Permission.CHAT))

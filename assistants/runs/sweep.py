@@ -15,8 +15,11 @@ from assistants.runs.frames import STREAM_FIELD, EventId
 from assistants.runs.job import Outcome
 from config import redis as redis_clients
 from tenants import keys
-from tenants.scope import WorkspaceNotFound, workspace_scope
+from tenants.models import Workspace
+from tenants.scope import STOP_REASONS, WorkspaceNotFound, workspace_scope
+from usage.holds import queries as holds_queries
 from usage.holds import services as holds
+from usage.holds.types import Claim
 
 MAX_ATTEMPTS = 3
 
@@ -43,16 +46,44 @@ def _close(hold_id: UUID, workspace_id: UUID, attempt: int) -> str:
     claim = holds.claim(hold_id)
     if claim is None:
         return "kept"
-    # Fences the lost worker out of the row before its text is read.
-    Run.objects.filter(id=hold_id).update(attempt=claim.attempt)
-    text = max(
-        Run.objects.values_list("text", flat=True).get(id=hold_id),
-        stream_text(workspace_id, hold_id),
-        key=len,
-    )
+    text = _said(workspace_id, claim)
     if not text and claim.attempt <= MAX_ATTEMPTS and not claim.stop_reason:
         return _start_again(hold_id, workspace_id, claim.attempt)
     return _close_with(hold_id, workspace_id, claim.attempt, text, claim.stop_reason)
+
+
+def _said(workspace_id: UUID, claim: Claim) -> str:
+    """Fences the lost worker out of the row before its text is read."""
+    Run.objects.filter(id=claim.hold_id).update(attempt=claim.attempt)
+    saved = Run.objects.values_list("text", flat=True).get(id=claim.hold_id)
+    return max(saved, stream_text(workspace_id, claim.hold_id), key=len)
+
+
+def end_workspace(*, workspace_id: UUID) -> int:
+    """The answer to the port `workspace_stopped`: nothing of it is started again."""
+    reason = STOP_REASONS[Workspace.State.DELETING]
+    holds.stop_workspace(workspace_id=workspace_id, reason=reason)
+    held = holds_queries.list_held(workspace_id=workspace_id)
+    waiting = holds_queries.list_waiting(held)
+    with workspace_scope(workspace_id, allow_suspended=True):
+        for hold_id in held:
+            if hold_id in waiting:
+                services.decide_waiting(hold_id=hold_id, workspace_id=workspace_id, refusal=reason)
+            else:
+                _end_unowned(hold_id, workspace_id, reason)
+    return len(holds_queries.list_held(workspace_id=workspace_id))
+
+
+def _end_unowned(hold_id: UUID, workspace_id: UUID, reason: str) -> None:
+    """What a worker has, it ends itself, within a second."""
+    claim = holds.claim(hold_id)
+    if claim is None:
+        return
+    if Run.objects.filter(id=hold_id).exists():
+        _close_with(hold_id, workspace_id, claim.attempt, _said(workspace_id, claim), reason)
+        return
+    with transaction.atomic():
+        holds.release(hold_id, attempt=claim.attempt, reason="run_gone")
 
 
 def _start_again(run_id: UUID, workspace_id: UUID, attempt: int) -> str:

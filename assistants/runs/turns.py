@@ -15,7 +15,7 @@ from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import RunStream
 from config import logs
-from tenants.scope import WorkspaceRef, workspace_scope
+from tenants.scope import STOP_REASONS, WorkspaceRef, workspace_scope
 from usage.features import queries as features
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
@@ -69,7 +69,7 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
 def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
     """Why the provider must not be called at all: what came while the run was queued."""
     if not workspace.is_active:
-        return "workspace_suspended"
+        return STOP_REASONS[workspace.state]
     if features.state_of(workspace.id).is_restricted:
         return "workspace_restricted"
     orders = holds_queries.list_stop_orders([claim.hold_id])

@@ -59,6 +59,12 @@ BY_CODE = {
     "workspace_suspended": Words(
         "This workspace is suspended", "Its owner can write to support to resume it.", None
     ),
+    "workspace_archived": Words(
+        "This workspace is archived", "It can be read, and an owner can take it out again.", None
+    ),
+    "workspace_deleting": Words(
+        "This workspace is going to be deleted", "Until then its owners can undo that.", None
+    ),
     "workspace_restricted": Words(
         "This workspace is read-only", "A payment is overdue. It works again as soon as that is made.", None
     ),

@@ -125,7 +125,7 @@ def misfits(workspace_id: UUID, plan: Plan) -> list[Misfit]:
 
 def _seats(workspace_id: UUID, plan: Plan) -> Misfit | None:
     """A plan that is sold per seat holds as many as are bought, and at least those who are there are."""
-    allowed, have = plan.seats_included, accounts_queries.count_seats(workspace_id)
+    allowed, have = plan.seats_included, accounts_queries.count_persons(workspace_id)
     if plan.is_per_seat or allowed is None or have <= allowed:
         return None
     text = f"{have} people are here, and {plan.name} holds {allowed}: owners and whoever joined first keep writing,"

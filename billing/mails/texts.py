@@ -7,14 +7,15 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.template.loader import render_to_string
 
+from accounts.mails.writing import Written
 from billing import money
 from billing.mails import kinds
 from tenants import links
 from tenants.scope import WorkspaceRef
 
 
-def write(kind: str, context: dict[str, Any], workspace: WorkspaceRef | None) -> tuple[str, str]:
-    """Subject and body. `workspace` None: for staff. One query, for the address of the page."""
+def write(kind: str, context: dict[str, Any], workspace: WorkspaceRef | None, *, to: list[str]) -> Written:
+    """`workspace` None: for staff. One query, for the address of the page."""
     values = _readable(context, workspace.timezone if workspace else "UTC")
     values |= {
         "workspace": workspace,
@@ -25,7 +26,8 @@ def write(kind: str, context: dict[str, Any], workspace: WorkspaceRef | None) ->
     whose = workspace.name if workspace else settings.PRODUCT_NAME
     body = render_to_string(f"billing/mails/{kind}.txt", values).strip() + "\n"
     # A name with a line break must not begin another header.
-    return " ".join(f"{whose}: {subject}".split()), body
+    subject = " ".join(f"{whose}: {subject}".split())
+    return Written(subject, body, to, [str(values[name]) for name in values if name.endswith("url")])
 
 
 def _readable(context: dict[str, Any], zone: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from billing.seats.services import count_taken
+from billing.seats.services import count_persons
 from billing.stripe.client import get_client, payment_errors
 from billing.stripe.state import plain
 from billing.subscriptions.models import BillingAccount
@@ -22,7 +22,7 @@ def tell(*, workspace_id: UUID, was: int, quantity: int) -> int | None:
         return None
     theirs = int(item["quantity"])
     target = wanted(
-        theirs, was=was, quantity=min(quantity, account.quantity), taken=count_taken(workspace_id)
+        theirs, was=was, quantity=min(quantity, account.quantity), taken=count_persons(workspace_id)
     )
     if target == theirs:
         return None

@@ -23,7 +23,7 @@ GROWING = frozenset({Status.ACTIVE, Status.TRIALING})
 
 
 class SeatsFull(errors.DomainError):
-    """`data`: seats, taken, upgrade_url."""
+    """`data`: seats, taken (by persons and pending invitations), free, upgrade_url."""
 
     code = "seats_full"
     status = 402
@@ -32,31 +32,58 @@ class SeatsFull(errors.DomainError):
 
 
 def count_taken(workspace_id: UUID) -> int:
+    """By persons and by pending invitations."""
     return accounts_queries.count_seats(workspace_id)
 
 
-def require_free(*, workspace_id: UUID, seats: int) -> None:
+def count_persons(workspace_id: UUID) -> int:
+    """Those who are paid for: an invitation costs nothing until somebody accepts it."""
+    return accounts_queries.count_persons(workspace_id)
+
+
+def require_free(*, workspace_id: UUID, seats: int, are_held: bool = False) -> None:
     """The answer to the port `seat_wanted`: room for `seats` more, until the transaction ends.
 
-    Whoever else wants one waits for that transaction. The first person of a workspace always finds a seat. Raises
+    Whoever else wants one waits for that transaction. The first person of a workspace always finds a seat. `are_held`:
+    invitations hold these seats; the plan may have shrunk since, so those who are there are counted again. Raises
     SeatsFull; FeatureNotIncluded where the plan is for one person.
     """
     account = lock_account(workspace_id)
-    taken = count_taken(workspace_id)
+    taken = count_persons(workspace_id) if are_held else count_taken(workspace_id)
     if taken == 0:
         return
     allowed = features.read(workspace_id).seats_allowed
     if allowed is not None and taken + seats > allowed and not _may_grow(account):
-        raise _full(workspace_id, allowed, taken)
+        raise _full(workspace_id, allowed, taken, wanted=seats)
     features.require(workspace_id, Feature.SHARED_WORKSPACE)
 
 
-def _full(workspace_id: UUID, allowed: int, taken: int) -> SeatsFull:
+def read_allowed(*, workspace_id: UUID) -> int | None:
+    """The answer to the port `seats_allowed`. One query, and what `features.state_of` costs."""
+    account = (
+        BillingAccount.objects.select_related("effective_plan", "plan")
+        .filter(workspace_id=workspace_id)
+        .first()
+    )
+    if account is not None and _may_grow(account):
+        return None
+    return features.state_of(workspace_id).seats_allowed
+
+
+def _full(workspace_id: UUID, allowed: int, taken: int, *, wanted: int) -> SeatsFull:
     have = "1 seat" if allowed == 1 else f"{allowed:,} seats"
     words = f"The plan has {have}, and {taken:,} {'is' if taken == 1 else 'are'} taken."
+    free = max(0, allowed - taken)
+    if wanted > 1:
+        words = f"{words[:-1]}: {free:,} {'is' if free == 1 else 'are'} free, and {wanted:,} are needed."
     return SeatsFull(
         f"{words} An owner can choose a plan with more, or remove somebody first.",
-        data={"seats": allowed, "taken": taken, "upgrade_url": features.upgrade_url(workspace_id)},
+        data={
+            "seats": allowed,
+            "taken": taken,
+            "free": free,
+            "upgrade_url": features.upgrade_url(workspace_id),
+        },
     )
 
 
@@ -78,7 +105,7 @@ def note_change(*, workspace_id: UUID, by: int) -> None:
     The quantity of a plan that is sold per seat follows: here at once, at the payment service after the commit.
     """
     account = lock_account(workspace_id)
-    taken = count_taken(workspace_id)
+    taken = count_persons(workspace_id)
     gauges.note(workspace_id, Meter.SEATS, present=lambda: taken)
     features_services.forget_with_commit(workspace_id)
     if not _may_grow(account):

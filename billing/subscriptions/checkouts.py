@@ -169,7 +169,7 @@ def _store(workspace_id: UUID, member: Member, wish: Wish, session_id: str) -> l
 
 
 def _record(workspace_id: UUID, member: Member, wish: Wish, session_id: str) -> None:
-    facts = {"plan": wish.plan.key, "interval": wish.interval, "quantity": wish.quantity}
+    facts: dict[str, Any] = {"plan": wish.plan.key, "interval": wish.interval, "quantity": wish.quantity}
     facts |= {"trial": wish.has_trial, "deal": wish.deal_key}
     # A session's id is longer than a target's may be.
     target = ("billing_account", workspace_id)

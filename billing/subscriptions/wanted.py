@@ -48,7 +48,7 @@ def of_plan(workspace_id: UUID, plan: Plan, *, interval: str, seats: int | None)
 
 
 def least_quantity(workspace_id: UUID) -> int:
-    return max(1, seats_services.count_taken(workspace_id))
+    return max(1, seats_services.count_persons(workspace_id))
 
 
 def _quantity(workspace_id: UUID, seats: int | None) -> int:

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from billing.erasure.redaction import minimised
 from billing.stripe import adoption, mirror, sync
 from billing.subscriptions.models import BillingAccount
 from billing.webhooks import types
@@ -87,10 +88,10 @@ def note_refusal(refusal: WebhookRefused) -> None:
 
 
 def _store(event: dict[str, Any]) -> int:
-    """How often it was delivered by now."""
+    """How often it was delivered by now. Kept without what names the payer: nothing in it is ever applied."""
     values = [
         event["id"], event["type"], event["api_version"][:40], event["livemode"], types.customer_of(event)[:255],
-        str(event["data"]["object"].get("id") or "")[:255], json.dumps(event), moment(event["created"]),
+        str(event["data"]["object"].get("id") or "")[:255], json.dumps(minimised(event)), moment(event["created"]),
     ]  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(STORE, values)
@@ -230,7 +231,7 @@ def replay(event_id: str, *, actor: audit.Actor = audit.SYSTEM) -> None:
 
 
 def forget_old() -> int:
-    """Deletes what was done with and refused more than KEPT ago: events hold names and addresses. Returns how many."""
+    """Deletes what was done with and refused more than KEPT ago. Returns how many."""
     before = timezone.now() - KEPT
     done = WebhookEvent.objects.filter(received_at__lt=before, state__in=(State.DONE, State.IGNORED))
     refused = WebhookRefusal.objects.filter(refused_at__lt=before)

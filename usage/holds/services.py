@@ -274,9 +274,9 @@ def end_waiting(hold_id: UUID, *, reason: str) -> bool:
     return True
 
 
-def stop_workspace(*, workspace_id: UUID) -> None:
-    """The workspace was suspended: all that runs in it ends."""
-    stop_all(queries.list_held(workspace_id=workspace_id), reason="workspace_suspended")
+def stop_workspace(*, workspace_id: UUID, reason: str) -> None:
+    """The workspace is not active any more: all that runs in it ends."""
+    stop_all(queries.list_held(workspace_id=workspace_id), reason=reason)
 
 
 def stop_all(hold_ids: Iterable[UUID], *, reason: str) -> None:

@@ -73,7 +73,7 @@ def _send(notice: QuotaNotice) -> None:
 
 def describe(notice: QuotaNotice, workspace: WorkspaceRef) -> dict[str, object]:
     """The notice in words, for its mail."""
-    with workspace_scope(workspace.id):
+    with workspace_scope(workspace.id, allow_suspended=True):
         names = report.names_of_subjects(workspace.id, [notice.limit])
     return {
         "title": title_of(notice),

@@ -17,6 +17,7 @@ from usage.receipts.settled import PriceRow, SettledRun
 from usage.receipts.verify import MAX_INTEGER
 
 VERSION = 1
+SEALED_VERSION = 2
 # The unit of every amount in micro-units (usage/prices.yaml).
 CURRENCY = "USD"
 
@@ -95,9 +96,12 @@ def _held(hold: Hold) -> dict[str, int]:
 
 
 def of_audit_entry(entry: AuditEntry) -> dict[str, Any]:
+    """Version 2 says what is sealed too, as it stands there: destroying its key changes nothing here. An entry that
+    seals nothing is of version 1, as all were before."""
+    sealed = {"version": SEALED_VERSION, "sealed": entry.sealed} if entry.sealed else {"version": VERSION}
     return {
         "type": "audit",
-        "version": VERSION,
+        **sealed,
         "workspace_id": entry.workspace_id,
         "entry_id": entry.id,
         "actor_kind": entry.actor_kind,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from usage.receipts.models import LogKind, Receipt
+from usage.receipts.models import PLATFORM, LogKind, Receipt
 from usage.receipts.verdicts import Verdict
 
 OVERLAP = timedelta(hours=1)
@@ -52,14 +52,22 @@ LATE_RECEIPTS = """
 SELECT id FROM usage_receipt WHERE workspace_id = %(workspace)s AND state = 'pending'
 AND created_at < statement_timestamp() - interval '1 minute'
 """
-AUDIT_COUNTS = """
-SELECT (SELECT count(*) FROM tenants_auditentry WHERE workspace_id = %(workspace)s AND created_at >= %(since)s),
+# An entry without a workspace is the platform's.
+MINE = (
+    f"""(e.workspace_id = %(workspace)s OR e.workspace_id IS NULL AND %(workspace)s = '{PLATFORM}'::uuid)"""
+)
+AUDIT_COUNTS = f"""
+SELECT (SELECT count(*) FROM tenants_auditentry e WHERE {MINE} AND e.created_at >= %(since)s),
        (SELECT count(*) FROM usage_auditpending WHERE workspace_id = %(workspace)s)
-"""
-LATE_ENTRIES = """
+"""  # noqa: S608  put together from constants
+LATE_ENTRIES = f"""
 SELECT e.id FROM tenants_auditentry e LEFT JOIN usage_logleaf l ON l.entry_id = e.id
-WHERE e.workspace_id = %(workspace)s AND l.id IS NULL AND e.created_at >= %(since)s
+WHERE {MINE} AND l.id IS NULL AND e.created_at >= %(since)s
 AND e.created_at < statement_timestamp() - interval '1 minute'
+"""  # noqa: S608  put together from constants
+LOST_ENTRIES = """
+SELECT p.entry_id FROM usage_auditpending p LEFT JOIN tenants_auditentry e ON e.id = p.entry_id
+WHERE p.workspace_id = %(workspace)s AND e.id IS NULL
 """
 
 
@@ -71,6 +79,8 @@ def examine(workspace_id: UUID, kind: LogKind, *, since: datetime = BEGINNING) -
         verdict = Verdict(checked=checked)
         late = (entry for (entry,) in _ask(LATE_ENTRIES, values))
         verdict.note("entry_not_logged", "Audit entry {} has no leaf.", late)
+        lost = (entry for (entry,) in _ask(LOST_ENTRIES, values))
+        verdict.note("entry_missing", "Audit entry {} is gone before it got its leaf.", lost)
         return verdict, pending
     ((checked, pending),) = _ask(COUNTS, values)
     verdict = Verdict(checked=checked)

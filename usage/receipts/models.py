@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q, Value
 
 HASH_BYTES = 32
+PLATFORM = uuid.UUID(int=0)
+"""Whose log holds audit entries that belong to no workspace: it has the one log of them, and no receipts."""
 
 
 class LogKind(models.TextChoices):

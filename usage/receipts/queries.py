@@ -72,7 +72,7 @@ def access_log_kind(member: Member, text: str | None) -> LogKind:
         raise errors.NotFound(f"There is no log of kind {text!r}.") from error
     if kind == LogKind.AUDIT:
         # SECURITY: the sizes of the audit log tell when something was administered.
-        check(member, Permission.WORKSPACE_MANAGE)
+        check(member, Permission.AUDIT_VIEW)
     return kind
 
 

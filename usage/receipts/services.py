@@ -18,7 +18,7 @@ from tenants import keys as names
 from usage import outlets, prices
 from usage.models import Hold
 from usage.receipts import bodies, documents, keys, mails, queries, sequencer, tree, verify
-from usage.receipts.models import Checkpoint, Log, LogKind, Receipt, SigningKey
+from usage.receipts.models import PLATFORM, Checkpoint, Log, LogKind, Receipt, SigningKey
 from usage.receipts.settled import SettledRun
 from usage.receipts.verdicts import Problem, Verdict, Verdicts
 
@@ -117,11 +117,13 @@ def consistency_document(workspace_id: UUID, kind: LogKind, first: int, second: 
 
 
 def mail_checkpoints(workspace_id: UUID, *, only_news: bool) -> bool:
-    """Mails both logs' checkpoints to the owners, so that they are kept elsewhere. False when nothing was sent."""
-    taken = [take_checkpoint(workspace_id, kind) for kind in LogKind]
+    """Mails the logs' checkpoints to the owners, so that they are kept elsewhere; the platform's to staff. False when
+    nothing was sent."""
+    is_platform = workspace_id == PLATFORM
+    taken = [take_checkpoint(workspace_id, kind) for kind in ([LogKind.AUDIT] if is_platform else LogKind)]
     if only_news and all(each.size <= each.log.mailed_size for each in taken):
         return False
-    for each in taken:
+    for each in [] if is_platform else taken:
         outlets.tell(
             workspace_id=workspace_id,
             event=outlets.CHECKPOINT_SIGNED,

@@ -67,10 +67,18 @@ def receipt_document(request: MemberRequest, receipt_id: UUID) -> HttpResponse:
 @requires(Permission.VIEW)
 @require_safe
 def verdicts(request: MemberRequest) -> HttpResponse:
-    """The two verdicts, reckoned now: as a page, and as the part of the list's page that comes after it."""
-    found = queries.verdicts(request.workspace.id)
+    """The two verdicts, reckoned now: as a page, and as the part of the list's page that comes after it.
+
+    `?kind=audit`: of the audit log.
+    """
+    kind = queries.access_log_kind(request.member, request.GET.get("kind"))
     template = "usage/_verdicts.html" if request.htmx else "usage/verdicts.html"
-    return render(request, template, {"verdicts": found, "sees_all": queries.sees_all(request.member)})
+    context = {
+        "verdicts": queries.verdicts(request.workspace.id, kind),
+        "is_audit": kind == LogKind.AUDIT,
+        "sees_all": queries.sees_all(request.member),
+    }
+    return render(request, template, context)
 
 
 @requires(Permission.VIEW)

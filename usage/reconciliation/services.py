@@ -18,7 +18,7 @@ from tenants import audit
 from tenants.models import Workspace
 from usage.models import LedgerEntry
 from usage.receipts import examination
-from usage.receipts.models import LogKind
+from usage.receipts.models import PLATFORM, LogKind
 from usage.receipts.verdicts import Verdict
 from usage.reconciliation import alarms, billed, invariants, rating, receipts, reports
 from usage.reconciliation.models import BooksItem
@@ -58,10 +58,10 @@ def close(*, day: date, workspace_ids: Iterable[UUID] | None = None) -> list[Fin
         findings += [
             *_compare_settlements(workspace_id, day),
             *_compare_billed(workspace_id, day),
-            *_examine_logs(workspace_id),
+            *(found for kind in LogKind for found in _examine_log(workspace_id, kind)),
         ]
     if chosen is None:
-        findings += _compare_provider(day)
+        findings += [*_compare_provider(day), *_examine_log(PLATFORM, LogKind.AUDIT)]
     _record(findings, day, chosen)
     return findings
 
@@ -118,16 +118,16 @@ def _compare_billed(workspace_id: UUID, day: date) -> list[Finding]:
     ]
 
 
-def _examine_logs(workspace_id: UUID) -> list[Finding]:
-    """All of each log: the verdicts that people are told by day stand on this."""
+def _examine_log(workspace_id: UUID, kind: LogKind) -> list[Finding]:
+    """All of it: the verdicts that people are told by day stand on this."""
     findings = []
-    for kind in LogKind:
-        verdicts = examination.examine_whole(workspace_id, kind)
-        for name in ("integrity", "completeness"):
-            verdict: Verdict = getattr(verdicts, name)
-            if not verdict.holds:
-                subject = f"{kind} log: {name}: {verdict.problems[0].code}"
-                findings.append(Finding(Kind.LOG, workspace_id, "", subject, 0, verdict.count))
+    verdicts = examination.examine_whole(workspace_id, kind)
+    for name in ("integrity", "completeness"):
+        verdict: Verdict = getattr(verdicts, name)
+        if not verdict.holds:
+            subject = f"{kind} log: {name}: {verdict.problems[0].code}"
+            whose = None if workspace_id == PLATFORM else workspace_id
+            findings.append(Finding(Kind.LOG, whose, "", subject, 0, verdict.count))
     return findings
 
 

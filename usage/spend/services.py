@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -139,7 +140,7 @@ def _standing(workspace_id: UUID | None) -> QuerySet[SpendAlarm]:
     return SpendAlarm.objects.filter(workspace_id=workspace_id, removed_at__isnull=True)
 
 
-def _record(action: str, alarm: SpendAlarm, actor: audit.Actor, **data: object) -> None:
+def _record(action: str, alarm: SpendAlarm, actor: audit.Actor, **data: Any) -> None:
     audit.record(
         action, actor=actor, workspace_id=alarm.workspace_id, target=("spend_alarm", alarm.pk), **data
     )
