@@ -3,11 +3,12 @@
   const KEY = "steward.theme";
   const root = document.documentElement;
 
+  // What was chosen in this browser, else what the person prefers everywhere.
   const read = () => {
     try {
-      return localStorage.getItem(KEY);
+      return localStorage.getItem(KEY) ?? root.dataset.themeDefault;
     } catch {
-      return null; // storage may be forbidden; the system's theme is used then
+      return root.dataset.themeDefault; // storage may be forbidden
     }
   };
 
@@ -29,9 +30,10 @@
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-theme-choice]");
     if (!button) return;
-    const choice = button.dataset.themeChoice === "system" ? null : button.dataset.themeChoice;
+    const choice = button.dataset.themeChoice;
     try {
-      if (choice) localStorage.setItem(KEY, choice);
+      // "system" is kept where the person's own default is another theme.
+      if (choice !== "system" || root.dataset.themeDefault) localStorage.setItem(KEY, choice);
       else localStorage.removeItem(KEY);
     } catch {
       // not kept, but shown for this page
@@ -40,6 +42,6 @@
   });
 
   window.addEventListener("storage", (event) => {
-    if (event.key === KEY) apply(event.newValue);
+    if (event.key === KEY) apply(read());
   });
 })();
