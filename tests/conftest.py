@@ -16,6 +16,7 @@ from psycopg import sql
 
 from billing.plans import services as plans
 from tests import factories, sweep
+from tests.dns import dns_zone  # noqa: F401  a fixture
 from tests.factories import Cast, Person
 from usage import prices
 from usage.features import queries as features

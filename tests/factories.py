@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts import queries as accounts_queries
 from accounts import services as accounts_services
+from accounts.legal import documents
 from accounts.models import Membership, User
 from accounts.permissions import ROLE_PERMISSIONS, Member
 from assistants.builder import queries as builder_queries
@@ -103,6 +104,7 @@ def make_user(email: str = "", *, verified: bool = True, **fields) -> User:
     email = email or f"person-{secrets.token_hex(6)}@example.test"
     user = accounts_queries.get_user_by_email(email)
     if user is None:
+        fields.setdefault("accepted", documents.current())
         user = User.objects.create_user(email, PASSWORD, **fields)
         EmailAddress.objects.create(user=user, email=email, verified=verified, primary=True)
     return user

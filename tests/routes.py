@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.accounts.sso import connections
+
 
 @dataclass(frozen=True)
 class Route:
@@ -9,7 +11,8 @@ class Route:
 
     `shared`: the objects belong to the workspace, not to one person in it. `streams`: it may answer Deferred.
     `overseen_by`: who has this permission sees colleagues' objects here too. `{…}` in `data` names an own object.
-    `works_read_only`: its unsafe methods work in a read-only workspace too.
+    `works_read_only`: its unsafe methods work in a read-only workspace too. `of_person`: method → status for somebody
+    signed in who names no workspace.
     """
 
     offers: dict[str, tuple[str, int]]
@@ -20,6 +23,7 @@ class Route:
     overseen_by: str = ""
     query: dict[str, str] = field(default_factory=dict)
     works_read_only: bool = False
+    of_person: dict[str, int] = field(default_factory=dict)
 
 
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}
@@ -62,6 +66,32 @@ WORKSPACE = {
     "key-revoke": Route(
         {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, works_read_only=True
     ),
+    "members": Route({"GET": ("view", 200)}),
+    "roles": Route({"GET": ("view", 200)}),
+    "members-leave": Route({"GET": ("view", 200), "POST": ("view", 302)}, works_read_only=True),
+    # Both lead to a fresh proof of who does it: tests/accounts/test_members_pages.py.
+    "members-transfer": Route(
+        {"GET": ("workspace:own", 302), "POST": ("workspace:own", 302)}, works_read_only=True
+    ),
+    "members-invite": Route(
+        {"GET": ("members:manage", 200), "POST": ("members:manage", 200)},
+        data={"addresses": "swept@example.test", "role": "viewer"},
+    ),
+    "member-role": Route(
+        {"GET": ("members:manage", 200), "POST": ("members:manage", 302)},
+        ids={"membership_id": "membership"}, data={"role": "viewer"}, shared=True,
+    ),
+    "member-remove": Route(
+        {"GET": ("members:manage", 200), "POST": ("members:manage", 302)},
+        ids={"membership_id": "membership"}, shared=True, works_read_only=True,
+    ),
+    "invitation-resend": Route(
+        {"POST": ("members:manage", 302)}, ids={"invitation_id": "invitation"}, shared=True
+    ),
+    "invitation-revoke": Route(
+        {"GET": ("members:manage", 200), "POST": ("members:manage", 302)},
+        ids={"invitation_id": "invitation"}, shared=True, works_read_only=True,
+    ),
     "conversation-cost": Route(SEES, ids=CONVERSATION),
     "usage": Route(SEES),
     "usage-meters": Route(SEES),
@@ -81,7 +111,20 @@ WORKSPACE = {
     "receipts-mail": Route(LEADS_BACK, works_read_only=True),
     "receipts-log": Route(MANAGES),
     "receipts-verifier": Route(SEES),
+    "audit": Route({"GET": ("audit:view", 200)}, overseen_by="audit:view"),
+    "audit-export": Route({"GET": ("audit:view", 200)}, overseen_by="audit:view"),
+    "audit-entry": Route({"GET": ("audit:view", 200)}, ids={"entry_id": "audit_entry"}, shared=True),
 }  # fmt: skip
+
+# Only somebody who proved just now who they are gets further: tests/accounts/test_workspaces_ending.py.
+OWNS = "workspace:own"
+WORKSPACE |= {
+    "settings-ending": Route({"GET": (OWNS, 200)}),
+    "settings-ending-archive": Route({"POST": (OWNS, 302)}, works_read_only=True),
+    "settings-ending-unarchive": Route({"POST": (OWNS, 409)}, works_read_only=True),
+    "settings-ending-delete": Route({"GET": (OWNS, 302), "POST": (OWNS, 302)}, works_read_only=True),
+    "settings-ending-undo": Route({"POST": (OWNS, 409)}, works_read_only=True),
+}
 
 # What would reach the payment service is refused before it does; that it succeeds: tests/billing/test_pages_*.py.
 SEES_BILLING, PAYS = {"GET": ("billing:view", 200)}, "billing:manage"
@@ -110,10 +153,75 @@ WORKSPACE |= {
     "billing-contract-accept": Route({"POST": (PAYS, 302)}, ids={"contract_id": "offer"}, shared=True),
 }
 
+# Trips to providers that run: tests/accounts/sso/.
+MAIL_DOMAIN = {"domain_id": "mail_domain"}
+OWNS, DOES_AS_OWNER = {"GET": ("workspace:own", 200)}, {"POST": ("workspace:own", 302)}
+SAML = {
+    "entity_id": "https://idp.test", "sso_url": "https://idp.test/sso", "certificate": connections.CERTIFICATE,
+    "default_role": "member",
+}  # fmt: skip
+PROVES = {"GET": ("workspace:own", 302)}
+WORKSPACE |= {
+    "sso": Route(OWNS),
+    "sso-domain-add": Route(DOES_AS_OWNER, data={"domain": "swept.test"}, works_read_only=True),
+    "sso-domain-check": Route(DOES_AS_OWNER, ids=MAIL_DOMAIN, shared=True, works_read_only=True),
+    "sso-domain-remove": Route(DOES_AS_OWNER, ids=MAIL_DOMAIN, shared=True, works_read_only=True),
+    # Who has not proven of late that it is them is led there first; then: tests/accounts/sso/test_pages.py.
+    "sso-saml": Route(PROVES | DOES_AS_OWNER, data=SAML, works_read_only=True),
+    "sso-oidc": Route(PROVES | DOES_AS_OWNER, data=SAML, works_read_only=True),
+    "sso-remove": Route(DOES_AS_OWNER, works_read_only=True),
+    "sso-test": Route({"POST": ("workspace:own", 200)}, works_read_only=True),
+    "sso-enforce": Route(PROVES | DOES_AS_OWNER, works_read_only=True),
+    "sso-enforce-stop": Route(PROVES | DOES_AS_OWNER, works_read_only=True),
+    "sso-unbind": Route(
+        {"POST": ("workspace:own", 404)}, data={"email": "nobody@swept.test"}, works_read_only=True
+    ),
+}
+
+OWN_DOMAIN = {"domain_id": "domain"}
+SETTINGS = {"name": "Swept", "timezone": "Europe/Berlin", "language": "de", "retention": "90"}
+WORKSPACE |= {
+    "settings": Route(MANAGES | LEADS_BACK, data=SETTINGS),
+    "settings-slug": Route(LEADS_BACK, data={"slug": "swept-away"}),
+    "settings-brand": Route(MANAGES | LEADS_BACK, data={"accent": "#aa3300"}),
+    # With a picture: tests/accounts/workspaces/test_brand_pages.py.
+    "settings-logo": Route({"POST": ("workspace:manage", 422)}),
+    "settings-logo-remove": Route(LEADS_BACK),
+    "settings-domain": Route(OWNS | DOES_AS_OWNER, data={"domain": "swept.example"}),
+    "domain-primary": Route(DOES_AS_OWNER),
+    # With a name server: tests/accounts/workspaces/test_domain_pages.py.
+    "domain-check": Route({"POST": ("workspace:own", 503)}, ids=OWN_DOMAIN, shared=True),
+    "domain-remove": Route(OWNS | DOES_AS_OWNER, ids=OWN_DOMAIN, shared=True, works_read_only=True),
+}
+# Without a picture; with one: tests/accounts/test_profile.py.
+WORKSPACE |= {
+    "member-avatar": Route({"GET": ("view", 404)}, ids={"membership_id": "membership"}, shared=True),
+}
+
 # /api/v1/, with an API key or with a session that names a workspace.
 API = {
     "key-list": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
     "key-detail": Route({"DELETE": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "member-list": Route({"GET": ("view", 200)}),
+    "member-detail": Route(
+        {"PATCH": ("members:manage", 200), "DELETE": ("members:manage", 204)},
+        ids={"membership_id": "membership"},
+        data={"role": "viewer"},
+        shared=True,
+    ),
+    "invitation-list": Route(
+        {"GET": ("members:manage", 200), "POST": ("members:manage", 201)},
+        data={"emails": ["swept@example.test"], "role": "viewer"},
+    ),
+    "invitation-detail": Route(
+        {"DELETE": ("members:manage", 204)},
+        ids={"invitation_id": "invitation"},
+        shared=True,
+        works_read_only=True,
+    ),
+    "invitation-resend": Route(
+        {"POST": ("members:manage", 200)}, ids={"invitation_id": "invitation"}, shared=True
+    ),
     "assistant-list": Route({"GET": ("view", 200)}),
     "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
     "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
@@ -132,6 +240,8 @@ API = {
     "log-consistency": Route(SEES, query={"from": "{log_size}"}),
     "log-export": Route(MANAGES),
     "tecp-verify": Route(SEES),
+    "audit-list": Route({"GET": ("audit:view", 200)}, overseen_by="audit:view"),
+    "audit-export": Route({"GET": ("audit:view", 200)}, overseen_by="audit:view"),
     "contract-list": Route({"GET": ("billing:view", 200)}),
     "contract-detail": Route({"GET": ("billing:view", 200)}, ids=CONTRACT, shared=True),
     "contract-accept": Route({"POST": ("billing:manage", 200)}, ids={"contract_id": "offer"}, shared=True),
@@ -139,6 +249,19 @@ API = {
         {"POST": ("billing:manage", 201)},
         ids=CONTRACT,
         data={"value": "15000", "evidence": "Swept"},
+        shared=True,
+    ),
+}
+
+API |= {
+    # A key makes no workspace.
+    "workspace-list": Route(
+        SEES | {"POST": ("view", 403)}, data={"name": "Swept"}, of_person={"GET": 200, "POST": 201}
+    ),
+    "workspace-detail": Route(
+        SEES | {"PATCH": ("workspace:manage", 200)},
+        ids={"workspace_id": "workspace"},
+        data={"name": "Swept"},
         shared=True,
     ),
 }
@@ -165,17 +288,44 @@ OPENAI = {
     "models": Route({"GET": ("view", 200)}),
 }
 
+# /api/v1/ without a workspace, each marked `open_api` with its reason: method → status for a visitor, a session, an API
+# key. What they do for whom: tests/accounts/test_tokens.py.
+OPEN_API: dict[str, dict[str, tuple[int, int, int]]] = {
+    "auth-login": {"POST": (400, 400, 400)},
+    "auth-refresh": {"POST": (400, 400, 400)},
+    "auth-logout": {"POST": (401, 401, 401)},
+    "auth-me": {"GET": (401, 200, 401)},
+}
+
 # No workspace: GET's status for a visitor, somebody signed in, and staff.
 PUBLIC = {
     "health": (200, 200, 200),
     "ready": (200, 200, 200),
     "home": (200, 302, 200),
     "me": (302, 200, 200),
+    # Others' links, real ones and what they answer: tests/accounts/test_invitation_page.py.
+    "invitation": (404, 404, 404),
+    "own-invitation": (302, 405, 405),
     "styleguide": (302, 404, 200),
     "api-schema": (200, 200, 200),
     "referral": (302, 302, 302),
     "pricing": (200, 200, 200),
     "enquiry": (200, 200, 200),
+    "legal": (200, 200, 200),
+    "consent": (302, 302, 302),
+    "profile": (302, 200, 200),
+    "avatar": (302, 404, 404),
+    "avatar-change": (302, 405, 405),
+    "cookies": (200, 200, 200),
+    "sso-start": (200, 200, 200),
+    "sso-emergency": (200, 302, 302),
+    "sso-door": (404, 404, 404),
+    "workspace-create": (302, 200, 200),
+    "workspace-slug": (302, 200, 200),
+    "handoff": (400, 400, 400),
+    "brand-logo": (404, 404, 404),
+    "brand-stylesheet": (200, 200, 200),
+    "domains-allowed": (404, 404, 404),
 }
 
 # Deliveries of the payment service: nobody's session, every delivery signed (tests/billing/test_webhooks_refusals.py).
@@ -206,4 +356,56 @@ ACCOUNT = {
     "account_email", "account_email_verification_sent", "account_change_password", "account_set_password",
     "account_reset_password", "account_confirm_login_code", "account_confirm_email",
     "account_reset_password_from_key_done", "account_reset_password_from_key", "account_reset_password_done",
+}  # fmt: skip
+# Single sign-on of workspaces: made-up connections lead nowhere.
+ACCOUNT |= {
+    "saml_login",
+    "saml_acs",
+    "saml_finish_acs",
+    "saml_metadata",
+    "openid_connect_login",
+    "openid_connect_callback",
+}
+
+# Taking data along. Who has not just proven who they are is asked to: what follows: tests/accounts/test_privacy_*.py.
+WORKSPACE |= {
+    "settings-export": Route(OWNS | DOES_AS_OWNER, works_read_only=True),
+    "settings-export-download": Route(
+        {"GET": ("workspace:own", 302)}, ids={"export_id": "export"}, shared=True
+    ),
+}
+PUBLIC |= {
+    "privacy": (302, 200, 200),
+    "privacy-export": (302, 405, 405),
+    "privacy-export-download": (302, 404, 404),
+    "privacy-delete": (302, 302, 302),
+    "privacy-deleted": (200, 200, 200),
+}
+
+# Signing in.
+WORKSPACE |= {
+    # Who has no second factor is refused. That it changes something: tests/accounts/test_signin_policy.py.
+    "settings-security": Route(
+        MANAGES | {"POST": ("workspace:manage", 409)}, data={"required": "on"}, works_read_only=True
+    ),
+}
+PUBLIC |= {
+    "security": (302, 200, 200),
+    "sessions": (302, 200, 200),
+    # Only by POST: tests/accounts/test_signin_sessions.py.
+    "sessions-end-others": (302, 405, 405),
+    "session-end": (302, 405, 405),
+    "sign-in-link": (302, 302, 302),
+}
+ACCOUNT |= {
+    "account_request_login_code", "usersessions_list", "mfa_index", "mfa_authenticate", "mfa_reauthenticate",
+    "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
+    "mfa_download_recovery_codes", "mfa_list_webauthn", "mfa_add_webauthn", "mfa_reauthenticate_webauthn",
+    "mfa_remove_webauthn", "mfa_edit_webauthn", "mfa_login_webauthn", "socialaccount_login_cancelled",
+    "socialaccount_login_error", "socialaccount_signup", "socialaccount_connections",
+}  # fmt: skip
+# Doors of other services: without keys in the environment there is nothing behind them.
+ACCOUNT |= {
+    "google_login", "google_callback", "google_login_by_token", "github_login", "github_callback",
+    "microsoft_login", "microsoft_callback",
 }  # fmt: skip

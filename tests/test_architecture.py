@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from accounts.permissions import OPEN_MARK
+from tests.routes import OPEN_API
+
 ROOT = Path(__file__).resolve().parents[1]
 # Each imports only what stands before it.
 ORDER = ["config", "tenants", "accounts", "usage", "billing", "assistants"]
@@ -31,6 +34,7 @@ BROAD_EXCEPTS = {
 
 # Whatever speaks to a provider without a run is not limited; a report of what was billed starts no model.
 REPORT_READERS = {
+    "accounts/sso/outbound.py": "calls identity providers, which are no models",
     "usage/reconciliation/reports.py": "reads sums of what was billed, which costs nothing and holds no text",
 }
 
@@ -336,6 +340,7 @@ def test_every_place_that_speaks_to_a_provider_is_named():
         "assistants/llm/errors.py",
         "assistants/runs/engine.py",
         "usage/reconciliation/reports.py",
+        "accounts/sso/outbound.py",
     }
     (engine,) = [found for found in MODULES if found.path == "assistants/runs/engine.py"]
     calls = [dotted(node.func) for node in walk(engine, ast.Call) if dotted(node.func).startswith("chat.")]
@@ -382,7 +387,7 @@ def test_every_api_view_names_a_permission_for_each_method():
     checked = 0
     for path, pattern in routes():
         view = getattr(pattern.callback, "view_class", None)
-        if not path.startswith("api/v1/") or view is None:
+        if not path.startswith("api/v1/") or view is None or getattr(view, OPEN_MARK, ""):
             continue
         table = view.required_permissions
         methods = {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(view, name)}
@@ -390,3 +395,20 @@ def test_every_api_view_names_a_permission_for_each_method():
         assert all(isinstance(permission, Permission) for permission in table.values()), path
         checked += 1
     assert checked >= 6
+
+
+def test_open_api_views_are_those_of_the_table_and_say_why():
+    """A view in no workspace names its own classes: the default ones would answer 401 to everybody."""
+    from accounts.authentication import MemberAuthentication, MemberPermission
+
+    found = {}
+    for path, pattern in routes():
+        view = getattr(pattern.callback, "view_class", None)
+        if path.startswith("api/v1/") and getattr(view, OPEN_MARK, ""):
+            found[pattern.name] = view
+    assert set(found) == set(OPEN_API)
+    for name, view in found.items():
+        assert len(getattr(view, OPEN_MARK)) > 20, f"{name}: a reason"
+        assert not hasattr(view, "required_permissions"), name
+        assert MemberAuthentication not in view.authentication_classes, name
+        assert MemberPermission not in view.permission_classes, name

@@ -36,6 +36,27 @@ def test_openai(world, name):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("name", routes.OPEN_API)
+def test_open_api(world, name):
+    """Nothing is written, and nothing of anybody else's is shown, whoever asks."""
+    owner = world.people["owner"]
+    callers = (
+        factories.browser(),
+        owner.browser(),
+        factories.with_key(factories.make_key(owner.member)),
+    )
+    for number, client in enumerate(callers):
+        for method in METHODS:
+            response, writes = send(client, method, reverse(f"api:{name}"), {}, as_json=True)
+            expected = routes.OPEN_API[name].get(method)
+            # Who must be signed in is asked that before the method is.
+            allowed = (expected[number],) if expected else (401, 405)
+            assert response.status_code in allowed, f"{method} {name}: {response.status_code}"
+            assert writes == [], f"{method} {name}: wrote"
+            assert CANARY not in response.content.decode()
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", {**routes.PUBLIC, **routes.SIMULATED_OPEN})
 def test_public_page(world, staff, name):
     visitors = (factories.browser(), world.people["owner"].browser(), staff.browser())
@@ -74,9 +95,22 @@ def test_made_up_name_of_the_payment_service_leads_nowhere(world, staff, name):
             assert CANARY not in response.content.decode()
 
 
+NO_CONNECTION = "00000000-0000-4000-8000-000000000000"
 ARGUMENTS = {
+    "legal": {"page": "terms"},
+    **{name: {"organization_slug": NO_CONNECTION} for name in routes.ACCOUNT if name.startswith("saml_")},
+    **{name: {"provider_id": NO_CONNECTION} for name in routes.ACCOUNT if name.startswith("openid_")},
+    "sso-door": {"connection_id": NO_CONNECTION},
     "account_confirm_email": {"key": "made-up"},
     "referral": {"code": "made-up"},
+    "brand-logo": {"workspace_id": "00000000-0000-4000-8000-000000000000", "name": "made-up"},
+    "brand-stylesheet": {"colour": "0b6650"},
+    "session-end": {"session_id": 1},
+    "privacy-export-download": {"export_id": "00000000-0000-0000-0000-000000000001"},
+    "mfa_remove_webauthn": {"pk": 1},
+    "mfa_edit_webauthn": {"pk": 1},
+    "invitation": {"token": "made-up"},
+    "own-invitation": {"invitation_id": "8d5ab5c6-2d0f-4b7e-9c0b-0d2b7c1b6f11"},
     "account_reset_password_from_key": {"uidb36": "1", "key": "made-up"},
 }
 
@@ -134,7 +168,7 @@ def all_routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterato
 
 def unclassified(found: Iterator[tuple[str, URLPattern]]) -> list[str]:
     kinds = (
-        ("w/<slug:workspace>/", routes.WORKSPACE), ("api/v1/", routes.API), ("v1/", routes.OPENAI),
+        ("w/<slug:workspace>/", routes.WORKSPACE), ("api/v1/", routes.API | routes.OPEN_API), ("v1/", routes.OPENAI),
         ("accounts/", routes.ACCOUNT), ("simulated-stripe/", routes.SIMULATED | routes.SIMULATED_OPEN),
         ("", routes.PUBLIC),
     )  # fmt: skip
@@ -154,7 +188,7 @@ def test_every_address_is_classified():
 def test_every_row_of_the_table_has_an_address():
     names = {pattern.name for _, pattern in all_routes()}
     rows = {*routes.WORKSPACE, *routes.API, *routes.OPENAI, *routes.PUBLIC, *routes.ACCOUNT}
-    rows |= {*routes.SIMULATED, *routes.SIMULATED_OPEN}
+    rows |= {*routes.SIMULATED, *routes.SIMULATED_OPEN, *routes.OPEN_API}
     assert rows - names == set()
 
 

@@ -5,8 +5,10 @@ from django.http import HttpResponse
 from django.urls import get_resolver, path
 from django.views.decorators.http import require_POST
 
+from accounts.models import Membership
 from accounts.permissions import Permission, requires
 from assistants.models import Conversation
+from tenants.scope import WorkspaceRef
 from tests import routes
 from tests.sweep import sweep_page
 
@@ -66,3 +68,18 @@ def test_view_outside_the_middlewares_guard_is_caught(world, settings, monkeypat
     monkeypatch.setattr(middleware.permissions, "check", lambda *_: None)
     with pytest.raises(AssertionError, match="viewer"):
         sweep_page(world, "assistant-create", routes.WORKSPACE["assistant-create"])
+
+
+@pytest.mark.django_db
+def test_suspension_that_nobody_asks_for_is_caught(world, monkeypatch):
+    monkeypatch.setattr(WorkspaceRef, "is_active", True)
+    with pytest.raises(AssertionError, match="suspended: owner GET assistants: 200"):
+        sweep_page(world, "assistants", routes.WORKSPACE["assistants"])
+
+
+@pytest.mark.django_db
+def test_membership_that_outlives_its_end_is_caught(world):
+    removed = world.people["removed"]
+    Membership.objects.create(workspace_id=world.home.id, user=removed.user, role="admin")
+    with pytest.raises(AssertionError, match="removed GET assistants: 200"):
+        sweep_page(world, "assistants", routes.WORKSPACE["assistants"])

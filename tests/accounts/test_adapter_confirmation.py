@@ -4,18 +4,20 @@ import re
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core import mail
 
 from accounts import services
 from accounts.models import User
-from tests import factories
+from tests import factories, mails
 
 
 def test_a_failed_creation_takes_the_confirmation_back(committed, monkeypatch):
     address = f"new-{factories.secrets.token_hex(5)}@example.test"
     client = factories.browser()
     client.post("/accounts/signup/", {"email": address, "password1": factories.PASSWORD})
-    path = "/accounts" + re.findall(r"https?://\S+", mail.outbox[0].body)[0].split("/accounts", 1)[1]
+    path = (
+        "/accounts"
+        + re.findall(r"https?://\S+", mails.deliver("rendered")[-1].body)[0].split("/accounts", 1)[1]
+    )
 
     def fail(user: User) -> None:
         raise OSError("no room for a schema")

@@ -216,10 +216,11 @@ def test_many_keys_cost_no_more_queries_than_few_and_come_in_pages(browser, memb
 
     for _ in range(2):
         factories.make_key(member.member)
+    count(), count()  # coming in is written down, and what is read once is read
     few = count()
     for _ in range(28):
         factories.make_key(member.member)
-    assert count() == few
+    assert count() <= few
     assert 'href="?page=2"' in browser.get(KEYS).content.decode()
     listed = [len(rows(browser.get(f"{KEYS}?page={number}"))) for number in (1, 2)]
     total = ApiKey.objects.filter(membership_id=member.member.membership_id, revoked_at=None).count()

@@ -13,7 +13,7 @@ EXPECTED = {
     "member": {P.VIEW, P.CHAT, P.ASSISTANTS_MANAGE, P.KEYS_MANAGE},
     "admin": {
         P.VIEW, P.CHAT, P.ASSISTANTS_MANAGE, P.KEYS_MANAGE, P.USAGE_VIEW, P.MEMBERS_MANAGE, P.WORKSPACE_MANAGE,
-        P.BILLING_VIEW,
+        P.BILLING_VIEW, P.AUDIT_VIEW,
     },
     "owner": set(P),
 }  # fmt: skip

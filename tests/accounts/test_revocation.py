@@ -12,9 +12,8 @@ from accounts import revocation, services
 from accounts.models import ApiKey
 from accounts.permissions import Principal
 from config import redis as redis_clients
-from tenants import services as tenants_services
 from tenants.audit import SYSTEM
-from tenants.models import Workspace
+from tenants.lifecycle import services as lifecycle
 from tests import factories
 
 
@@ -86,9 +85,7 @@ def test_deactivated_person_is_revoked(by_session, by_key, member):
 
 
 def test_suspended_workspace_is_revoked(by_session, acme):
-    tenants_services.set_state(
-        workspace_id=acme.id, state=Workspace.State.SUSPENDED, reason="x", actor=SYSTEM
-    )
+    lifecycle.suspend(workspace_id=acme.id, reason="x", actor=SYSTEM)
     assert revocation.list_revoked([by_session]) == {by_session}
 
 

@@ -5,14 +5,15 @@ import secrets
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core import mail
 from django.test import Client
 
 from accounts import services
+from accounts.legal import signup
 from accounts.models import Membership, User
 from tenants.models import Domain, Workspace
 from tests import factories
 from tests.factories import PASSWORD
+from tests.mails import sent_to
 
 LINK = re.compile(r"https?://\S+")
 
@@ -23,7 +24,9 @@ def address() -> str:
 
 
 def sign_up(client: Client, address: str):
-    return client.post("/accounts/signup/", {"email": address, "password1": PASSWORD})
+    return client.post(
+        "/accounts/signup/", {"email": address, "password1": PASSWORD, "accepts": signup.shown()}
+    )
 
 
 def link_in(message) -> str:
@@ -44,8 +47,8 @@ def test_sign_up_mails_one_link_and_makes_no_workspace_yet(db, address, settings
     client = factories.browser()
     response = sign_up(client, address)
     assert (response.status_code, response["Location"]) == (302, "/accounts/confirm-email/")
-    assert [message.to for message in mail.outbox] == [[address]]
-    path_of(link_in(mail.outbox[0]), settings.BASE_URL)
+    assert len(sent_to(address)) == 1
+    path_of(link_in(sent_to(address)[0]), settings.BASE_URL)
     user = User.objects.get(email=address)
     assert personal_workspaces(user) == []
     assert "_auth_user_id" not in client.session
@@ -62,7 +65,7 @@ def test_unverified_person_cannot_sign_in(db, address):
 def test_verified_person_gets_one_personal_workspace_and_lands_in_it(db, address, settings):
     client = factories.browser()
     sign_up(client, address)
-    path = path_of(link_in(mail.outbox[0]), settings.BASE_URL)
+    path = path_of(link_in(sent_to(address)[0]), settings.BASE_URL)
     assert client.get(path).status_code == 200
     user = User.objects.get(email=address)
     assert not EmailAddress.objects.get(user=user).verified, "a link scanner's GET must not confirm"
@@ -78,7 +81,7 @@ def test_verified_person_gets_one_personal_workspace_and_lands_in_it(db, address
 def test_link_used_twice_makes_no_second_workspace(db, address, settings):
     client = factories.browser()
     sign_up(client, address)
-    path = path_of(link_in(mail.outbox[0]), settings.BASE_URL)
+    path = path_of(link_in(sent_to(address)[0]), settings.BASE_URL)
     client.post(path)
     factories.browser().post(path)
     assert len(personal_workspaces(User.objects.get(email=address))) == 1
@@ -94,7 +97,7 @@ def test_made_up_link_confirms_nothing(db, address):
 def test_two_confirmations_at_the_same_moment_make_one_workspace(committed, address):
     client = factories.browser()
     sign_up(client, address)
-    path = "/accounts" + link_in(mail.outbox[0]).split("/accounts", 1)[1]
+    path = "/accounts" + link_in(sent_to(address)[0]).split("/accounts", 1)[1]
     answers = factories.at_once(4, lambda _: factories.browser().post(path).status_code)
     assert all(answer in (200, 302) for answer in answers), answers
     user = User.objects.get(email=address)
@@ -119,13 +122,16 @@ def test_links_in_mails_come_from_configuration_never_from_the_host_header(
 
         Domain.objects.create(domain="evil.test", tenant_id=acme.id, verified_at=timezone.now())
     factories.make_user(address)
+    others: list[str] = []
     for host in ("evil.test", "127.0.0.1:6666"):
         for headers in ({}, {"X-Forwarded-Host": "evil.test", "Forwarded": "host=evil.test"}):
             client = Client(HTTP_HOST=host, headers=headers, REMOTE_ADDR=f"10.9.8.{secrets.randbelow(250)}")
             client.post("/accounts/password/reset/", {"email": address})
-            sign_up(client, f"{secrets.token_hex(4)}@example.test")
-    assert len(mail.outbox) == 4, "only the main host sends, under any port"
-    for message in mail.outbox:
+            others.append(f"{secrets.token_hex(4)}@example.test")
+            sign_up(client, others[-1])
+    sent = [message for each in (address, *others) for message in sent_to(each)]
+    assert len(sent) == 4, "only the main host sends, under any port"
+    for message in sent:
         assert link_in(message).startswith(f"{settings.BASE_URL}/accounts/")
         assert "evil.test" not in message.body + str(message.alternatives) + message.subject
 
@@ -134,7 +140,7 @@ def test_password_reset_link_sets_a_new_password_once(db, address, settings):
     user = factories.make_user(address)
     client = factories.browser()
     client.post("/accounts/password/reset/", {"email": address})
-    path = path_of(link_in(mail.outbox[0]), settings.BASE_URL)
+    path = path_of(link_in(sent_to(address)[0]), settings.BASE_URL)
     form = client.get(path, follow=True)
     target = form.redirect_chain[-1][0]
     client.post(target, {"password1": "a-new-long-password", "password2": "a-new-long-password"})

@@ -143,6 +143,10 @@ def test_schema_names_every_route_and_is_valid(db):
             "/billing/contracts/{contract_id}/measurements",
             "/billing/checkout", "/billing/portal", "/billing/subscription", "/billing/invoices", "/billing/plans",
             "/subscribe",
+            "/auth/login", "/auth/refresh", "/auth/logout", "/auth/me",
+            "/members", "/members/{membership_id}",
+            "/invitations", "/invitations/{invitation_id}", "/invitations/{invitation_id}/resend",
+            "/workspaces", "/workspaces/{workspace_id}", "/audit", "/audit/export",
         )
     }  # fmt: skip
 

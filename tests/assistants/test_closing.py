@@ -9,6 +9,8 @@ from django.utils import timezone
 from assistants.runs import services as runs
 from tests.assistants.books import SLOW
 from usage.models import Counter
+from usage.receipts import sequencer
+from usage.receipts.models import PLATFORM, LogKind
 from usage.reconciliation import services
 from usage.reconciliation.models import BooksItem
 
@@ -28,6 +30,7 @@ def close(stage, provider, settings, monkeypatch):
     monkeypatch.setattr(services, "AGAIN_S", 0.2)
 
     def close() -> set[tuple[str, str, int]]:
+        sequencer.sequence(PLATFORM, LogKind.AUDIT)  # what other tests have left waiting
         found = services.close(day=timezone.now().astimezone(UTC).date())
         mine = [row for row in found if row.workspace_id in (None, stage.workspace.id)]
         return {(row.kind, row.subject, row.found - row.expected) for row in mine}

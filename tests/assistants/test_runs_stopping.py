@@ -10,9 +10,8 @@ from django.db import transaction
 from accounts import services as accounts_services
 from accounts.models import Membership
 from assistants.runs import services as runs
-from tenants import services as tenants_services
 from tenants.audit import SYSTEM
-from tenants.models import Workspace
+from tenants.lifecycle import services as lifecycle
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.books import SLOW, assert_charged, assert_ended, assert_not_charged
@@ -127,9 +126,7 @@ def test_member_who_is_removed_gets_no_more(elsewhere):
 def test_suspended_workspace_ends_what_runs_and_calls_nobody_for_what_is_queued(elsewhere):
     running, queued = elsewhere.ask(SLOW), elsewhere.ask("Count")
     finish = elsewhere.begin(running)
-    tenants_services.set_state(
-        workspace_id=elsewhere.workspace.id, state=Workspace.State.SUSPENDED, reason="unpaid", actor=SYSTEM
-    )
+    lifecycle.suspend(workspace_id=elsewhere.workspace.id, reason="unpaid", actor=SYSTEM)
     assert_ended(finish(), "failed", "workspace_suspended")
     elsewhere.execute(queued.run)
     played = elsewhere.result(queued.run)

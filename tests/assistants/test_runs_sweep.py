@@ -11,9 +11,8 @@ from assistants.models import Run
 from assistants.runs import endings, housekeeping, sweep
 from assistants.runs import services as runs
 from assistants.runs.job import Outcome
-from tenants import services as tenants_services
 from tenants.audit import SYSTEM
-from tenants.models import Workspace
+from tenants.lifecycle import services as lifecycle
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.streams import (
@@ -279,9 +278,7 @@ def test_two_sweepers_close_a_run_once(committed, acme, owner):
 
 def test_suspended_workspace_is_swept_too(run, close, acme):
     work_on(run, text="Half an answer")
-    tenants_services.set_state(
-        workspace_id=acme.id, state=Workspace.State.SUSPENDED, reason="x", actor=SYSTEM
-    )
+    lifecycle.suspend(workspace_id=acme.id, reason="x", actor=SYSTEM)
     assert close(run.id) == "closed"
     assert fresh(run).state == "failed"
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from billing.mails.models import Mail
+from accounts.mails.models import Mail
 from billing.plans.models import Plan, PlanPrice
 from billing.stripe.state import InvoiceState, SessionState, SubscriptionState
 from billing.subscriptions.models import BillingAccount

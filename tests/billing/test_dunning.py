@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
+from accounts.mails.models import Mail
 from billing import dunning, effects, grants, log
-from billing.mails.models import Mail
 from billing.plans.models import Plan
 from billing.stripe import sync
 from billing.stripe.client import PaymentServiceUnavailable

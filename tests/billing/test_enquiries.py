@@ -4,10 +4,10 @@ from uuid import uuid4
 
 import pytest
 
+from accounts.mails.models import Mail
 from billing.enquiries import services
 from billing.enquiries.models import Enquiry
 from billing.enquiries.services import EnquiryHandled
-from billing.mails.models import Mail
 from billing.plans.models import Plan
 from config.errors import NotFound
 from tenants import audit

@@ -7,9 +7,12 @@ from django.core import mail as django_mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import transaction
 
+from accounts import tasks
+from accounts.mails import services as mails
+from accounts.mails import writing
+from accounts.mails.models import Mail
 from accounts.models import Membership
-from billing.mails import kinds, services, tasks
-from billing.mails.models import Mail
+from billing.mails import kinds, services
 from tenants.models import Domain
 from tests import factories
 
@@ -30,7 +33,7 @@ def owe(kind: str, workspace_id=None, **context) -> str:
 
 
 def written(kind: str, workspace, **context) -> tuple[str, str]:
-    assert services.send(owe(kind, workspace.id, **context))
+    assert mails.send(owe(kind, workspace.id, **context))
     message = django_mail.outbox[-1]
     return message.subject, message.body
 
@@ -165,7 +168,7 @@ def test_enquiry_goes_to_staff_with_an_address_of_their_pages(db, staff):
         "name": "Ada", "email": "ada@example.test", "organisation": "Engines", "text": "We are 40 <people> & more.",
         "path": "/admin/billing/enquiry/1/change/",
     }  # fmt: skip
-    assert services.send(owe("enquiry_received", **context))
+    assert mails.send(owe("enquiry_received", **context))
     message = django_mail.outbox[-1]
     assert staff.user.email in message.to
     assert (message.subject, message.body) == (
@@ -259,7 +262,7 @@ def test_same_key_owes_one_mail_also_from_eight_threads(committed, acme, monkeyp
 
 def test_mail_is_sent_once_by_eight_senders(committed, acme):
     key = owe_quietly(acme)
-    results = factories.at_once(8, lambda _: services.send(key))
+    results = factories.at_once(8, lambda _: mails.send(key))
     assert sorted(results) == [False] * 7 + [True]
     assert [message.subject for message in django_mail.outbox] == ["Acme: the payment arrived"]
     Mail.objects.filter(key=key).delete()
@@ -273,7 +276,7 @@ def test_sending_without_the_claim_would_send_it_many_times(committed, acme, mon
         mail = Mail.objects.get(key=key)
         barrier.wait(timeout=30)
         if mail.claimed_at is None:
-            services._compose(mail).send()
+            writing.message_of(mail).send()
 
     import threading
 
@@ -285,7 +288,9 @@ def test_sending_without_the_claim_would_send_it_many_times(committed, acme, mon
 
 def owe_quietly(acme) -> str:
     key = f"test:{uuid4()}"
-    Mail.objects.create(key=key, kind="recovered", workspace_id=acme.id, context={"plan": "Pro"})
+    Mail.objects.create(
+        key=key, kind="recovered", writer="billing", workspace_id=acme.id, context={"plan": "Pro"}
+    )
     return key
 
 
@@ -294,9 +299,9 @@ def test_mail_waits_while_the_mail_server_is_away(db, acme, monkeypatch):
     with monkeypatch.context() as away:
         away.setattr(EmailBackend, "open", lambda self: (_ for _ in ()).throw(ConnectionRefusedError()))
         with pytest.raises(ConnectionRefusedError):
-            services.send(key)
+            mails.send(key)
         assert Mail.objects.get(key=key).claimed_at is None
-    assert services.send(key)
+    assert mails.send(key)
     assert len(django_mail.outbox) == 1
 
 
@@ -307,8 +312,8 @@ def test_mail_that_may_have_left_is_not_sent_again(db, acme, monkeypatch):
             EmailBackend, "send_messages", lambda self, messages: (_ for _ in ()).throw(TimeoutError())
         )
         with pytest.raises(TimeoutError):
-            services.send(key)
-    assert not services.send(key)
+            mails.send(key)
+    assert not mails.send(key)
     mail = Mail.objects.get(key=key)
     assert (mail.claimed_at is not None, mail.sent_at, django_mail.outbox) == (True, None, [])
 
@@ -330,7 +335,7 @@ def test_beat_sends_what_the_task_of_the_commit_did_not(db, acme):
 
 def test_mail_of_a_workspace_that_is_gone_is_put_away(db):
     key = owe("recovered", uuid4(), plan="Pro")
-    assert not services.send(key)
+    assert not mails.send(key)
     assert Mail.objects.get(key=key).claimed_at is not None
     assert django_mail.outbox == []
 

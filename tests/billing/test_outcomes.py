@@ -8,8 +8,8 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
+from accounts.mails.models import Mail
 from billing.catalogues.catalogue import Milestone
-from billing.mails.models import Mail
 from billing.outcomes import progress, queries, services, tasks
 from billing.outcomes.models import Contract, ContractMilestone, Measurement
 from billing.outcomes.services import (

@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.core import mail
 from django.core.signing import get_cookie_signer
 from django.db import IntegrityError, transaction
 from django.test import Client
@@ -20,7 +19,8 @@ from billing.referrals.models import Referral, ReferralCode, ReferralCredit
 from billing.stripe.client import PaymentServiceUnavailable
 from billing.subscriptions.models import BillingAccount, BillingEvent
 from tenants.scope import get_ref
-from tests import factories
+from tests import factories, mails
+from tests.accounts.signing_in import prove
 from tests.billing import lives
 
 AT = lives.NOW
@@ -68,7 +68,7 @@ def sign_up(client: Client, address: str) -> User:
 
 
 def confirm(client: Client) -> None:
-    path = "/accounts" + LINK.findall(mail.outbox[-1].body)[0].split("/accounts", 1)[1]
+    path = "/accounts" + LINK.findall(mails.deliver("rendered")[-1].body)[0].split("/accounts", 1)[1]
     client.post(path)
 
 
@@ -195,6 +195,7 @@ def test_second_address_of_a_known_person_is_no_newcomer(db):
     inviter, known = person(), person()
     client, _ = follow(links.code_of(ref(inviter)))
     client.force_login(known)
+    prove(client)
     client.post("/accounts/email/", {"email": (second := address()), "action_add": ""})
     confirm(client)
     assert EmailAddress.objects.get(user=known, email=second).verified

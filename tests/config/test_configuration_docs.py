@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"text", "flag", "integer", "words", "http_url", "database", "email"}
+READERS = {"text", "flag", "integer", "words", "http_url", "database", "email", "resolver"}
 NOT_OURS = {"PATH", "PYTHONWARNINGS", "PYTEST_XDIST_WORKER"}
-DEFAULTS_IN = {"base.py", "asgi.py"}
+DEFAULTS_IN = {"base.py", "ground.py", "people.py", "asgi.py"}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \|", re.MULTILINE)
 
 

@@ -1,5 +1,8 @@
 """Settings from the environment: a wrong value stops the start with one sentence that names it."""
 
+import importlib
+import os
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -147,3 +150,43 @@ def test_mail_that_cannot_be_sent_is_refused(monkeypatch):
             env.email()
     monkeypatch.setenv("EMAIL_URL", "")
     assert env.email() == {}
+
+
+@pytest.fixture
+def mail_environment(monkeypatch):
+    def put(**values: str) -> dict[str, object]:
+        for name in [
+            name for name in os.environ if name.startswith(("ANYMAIL_", "MAIL_PROVIDER", "EMAIL_URL"))
+        ]:
+            monkeypatch.delenv(name)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        return env.mail_provider()
+
+    return put
+
+
+def test_mail_leaves_by_any_provider_and_is_not_tracked(mail_environment):
+    found = mail_environment(MAIL_PROVIDER="postmark", ANYMAIL_POSTMARK_SERVER_TOKEN="secret")
+    assert found["EMAIL_BACKEND"] == "anymail.backends.postmark.EmailBackend"
+    assert found["ANYMAIL"]["POSTMARK_SERVER_TOKEN"] == "secret"
+    assert found["ANYMAIL"]["SEND_DEFAULTS"] == {"track_opens": False, "track_clicks": False}
+    assert mail_environment() == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"MAIL_PROVIDER": "pigeon"}, "is not one of"),
+        ({"MAIL_PROVIDER": "postmark"}, "needs its key"),
+        ({"MAIL_PROVIDER": "postmark", "EMAIL_URL": "smtp://a:1", "ANYMAIL_X": "y"}, "both set"),
+    ],
+)
+def test_provider_that_cannot_work_is_refused(mail_environment, values, words):
+    with pytest.raises(ImproperlyConfigured, match=words):
+        mail_environment(**values)
+
+
+@pytest.mark.parametrize("provider", sorted(env.MAIL_PROVIDERS - {"amazon_ses"}))
+def test_every_provider_has_a_backend(provider):
+    assert hasattr(importlib.import_module(f"anymail.backends.{provider}"), "EmailBackend")

@@ -45,7 +45,7 @@ def test_not_ready_without_the_database(db, monkeypatch):
     monkeypatch.setattr(views, "connection", Away())
     response = factories.browser().get("/ready")
     assert (response.status_code, response.json()["missing"]) == (503, ["database"])
-    assert b"secret" not in response.content
+    assert b"not for anybody" not in response.content
 
 
 def test_not_ready_before_the_migrations(db, monkeypatch):
@@ -108,10 +108,69 @@ def test_mailbox_of_the_demo_shows_mails_and_their_links(db, demo):
 
 @pytest.mark.parametrize("name", ["..", "%2e%2e", "..%2fsecret", "nothing.log", "a%00b"])
 def test_mailbox_shows_no_other_file(db, demo, name):
-    (demo.parent / "secret").write_text("secret")
+    (demo.parent / "secret").write_text("not for anybody")
     response = factories.browser().get(f"/dev/mail/{name}/")
     assert response.status_code == 404
-    assert b"secret" not in response.content
+    assert b"not for anybody" not in response.content
+
+
+def written_by_django(directory) -> str:
+    """The name of a mail in text and HTML, with a picture, as the product sends it."""
+    from anymail.message import attach_inline_image
+    from django.core.mail import EmailMultiAlternatives, get_connection
+
+    backend = "django.core.mail.backends.filebased.EmailBackend"
+    with get_connection(backend, file_path=directory) as server:
+        message = EmailMultiAlternatives(
+            "Two", "As text", "a@example.test", ["ada@example.test"], connection=server
+        )
+        name = attach_inline_image(message, b"\x89PNG", "logo.png", "png")
+        html = f'<p style="color:red">As HTML<img src="cid:{name}"><script>alert(1)</script></p>' + "x" * 2000
+        message.attach_alternative(html, "text/html")
+        message.send()
+    (name,) = [path.name for path in directory.glob("*.log") if path.name != "20260101-1.log"]
+    return name
+
+
+def test_mailbox_shows_html_under_a_policy_of_its_own(db, demo):
+    name = written_by_django(demo)
+    client = factories.browser()
+    page, html = client.get(f"/dev/mail/{name}/"), client.get(f"/dev/mail/{name}/html/")
+    assert f'src="/dev/mail/{name}/html/"' in page.content.decode()
+    assert "unsafe" not in page["Content-Security-Policy"]
+    assert page["X-Frame-Options"] == "DENY"
+    assert "data:image/png;base64,iVBORw==" in html.content.decode()
+    policy = dict(
+        part.strip().split(" ", 1)
+        for part in html["Content-Security-Policy"].split(";")
+        if " " in part.strip()
+    )
+    assert (policy["default-src"], policy["script-src"], policy["style-src"]) == (
+        "'none'",
+        "'none'",
+        "'unsafe-inline'",
+    )
+    assert (policy["frame-ancestors"], policy["form-action"]) == ("'self'", "'none'")
+    assert "allow-scripts" not in policy["sandbox"]
+    assert "allow-same-origin" not in policy["sandbox"]
+    assert html["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_mailbox_is_searched_by_address(db, demo):
+    written_by_django(demo)
+    client = factories.browser()
+    both, one = (
+        client.get("/dev/mail/").content.decode(),
+        client.get("/dev/mail/?to=ADA@example").content.decode(),
+    )
+    assert ("Hello Wörld" in both, "Two" in both) == (True, True)
+    assert ("Hello Wörld" in one, "Two" in one) == (False, True)
+    assert "No mail to this address" in client.get("/dev/mail/?to=nobody").content.decode()
+
+
+def test_mail_that_is_not_written_yet_is_not_listed(demo):
+    (demo / "2.log").write_text("")
+    assert [mail.name for mail in mailbox.list_mails(demo)] == ["20260101-1.log"]
 
 
 def test_mails_are_listed_newest_first(tmp_path):

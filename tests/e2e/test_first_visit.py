@@ -62,10 +62,10 @@ def test_a_wrong_password_is_refused_and_the_address_is_kept(stranger, demo):
 
     page.get_by_label("Email").fill(person["email"])
     page.get_by_label("Password", exact=True).fill("not-the-password")
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page.get_by_label("Email")).to_have_value(person["email"])
     stranger.check_accessible()
     page.get_by_label("Password", exact=True).fill(person["password"])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/w/acme/")

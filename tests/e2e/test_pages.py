@@ -14,15 +14,35 @@ OPEN = (
     "/pricing/?interval=year",
     "/enquiry/",
     "/accounts/login/",
+    "/sso/",
+    "/sso/emergency/",
     "/accounts/signup/",
+    "/accounts/login/code/",
     "/accounts/password/reset/",
     "/dev/mail/",
+    "/legal/terms/",
+    "/legal/privacy/",
+    "/legal/data-processing/",
+    "/legal/cookies/",
+    "/cookies/",
     "/no-such-page/",
+    "/invitations/made-up/",
 )
 SIGNED_IN = (
-    "/me/", "/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/w/acme/", "/w/acme/chat/",
+    "/w/acme/audit/", "/w/acme/audit/?group=support", "/w/acme/audit/?first=2026-02-02&last=2026-02-01",
+    "/w/acme/receipts/verdicts/?kind=audit",
+    "/w/acme/settings/sso/", "/w/acme/settings/sso/oidc/", "/w/acme/settings/sso/saml/",
+    "/me/", "/me/profile/", "/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/w/acme/",
+    "/w/acme/chat/",
     "/w/acme/assistants/", "/w/acme/assistants/new/", "/w/no-such-workspace/", "/w/acme/billing/",
+    "/workspaces/new/", "/w/acme/settings/", "/w/acme/settings/brand/", "/w/acme/settings/domain/",
     "/w/acme/billing/plans/", "/w/acme/billing/plans/?plan=pro", "/w/acme/billing/invoices/", "/w/acme/billing/log/",
+    "/w/acme/members/", "/w/acme/members/?q=zzz", "/w/acme/members/invite/", "/w/acme/members/roles/",
+    "/w/acme/members/leave/",
+    "/me/security/", "/me/security/?for=acme", "/me/sessions/", "/accounts/2fa/", "/accounts/2fa/webauthn/",
+    "/accounts/2fa/webauthn/add/", "/accounts/3rdparty/", "/w/acme/settings/security/",
+    "/me/privacy/", "/me/privacy/delete/", "/me/privacy/deleted/", "/w/acme/settings/export/",
+    "/w/acme/settings/ending/",
     "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
 )  # fmt: skip
 RICH = """# A heading
@@ -57,8 +77,8 @@ def conversation(owner):
 
 
 def check(visit: Visit) -> None:
-    """Wide, then narrow."""
-    visit.check_accessible()
+    """Wide in the dark, then narrow in the light."""
+    visit.check_accessible("dark")
     visit.check_fits()
     wide = visit.page.viewport_size
     visit.page.set_viewport_size(PHONE)
@@ -76,8 +96,22 @@ def test_open_page(stranger, watch, path):
 
 @pytest.mark.parametrize("path", SIGNED_IN)
 def test_page_of_a_workspace(owner, watch, path):
-    watch.expected_statuses.add(404)
+    watch.expected_statuses.update({404, 422})
     owner.go(path)
+    check(owner)
+
+
+def test_entry_of_the_audit_log_opens_in_its_row_and_on_its_page(owner):
+    owner.go("/w/acme/audit/")
+    entry = owner.page.locator(".audit-entry").first
+    entry.locator("summary").focus()
+    owner.page.keyboard.press("Enter")
+    expect(entry.get_by_role("link", name="This entry")).to_be_visible()
+    check(owner)
+
+    entry.get_by_role("link", name="This entry").click()
+
+    expect(owner.page.get_by_role("heading", name="That it stays so")).to_be_visible()
     check(owner)
 
 
@@ -147,6 +181,30 @@ def test_escape_closes_the_menu_and_gives_the_focus_back(owner):
 
     expect(owner.page.get_by_role("button", name="Sign out")).to_be_hidden()
     expect(button).to_be_focused()
+
+
+def test_workspaces_are_switched_by_keyboard(owner):
+    """A shortcut opens the switcher at the present one; arrows, letters, Home and End go through it."""
+    owner.go("/w/acme/")
+    owner.page.wait_for_load_state("load")
+    switcher = owner.page.locator("#sidebar details[data-menu-keys]")
+    entries = switcher.locator(".menu-item")
+    owner.page.keyboard.press("Alt+w")
+    expect(switcher.locator('[aria-current="true"]')).to_be_focused()
+    owner.check_accessible()
+    owner.page.keyboard.press("End")
+    expect(entries.last).to_be_focused()
+    owner.page.keyboard.press("ArrowDown")
+    expect(entries.first).to_be_focused()
+    owner.page.keyboard.press("n")
+    expect(switcher.get_by_text("New workspace")).to_be_focused()
+    owner.page.keyboard.press("Home")
+    expect(entries.first).to_be_focused()
+
+    owner.page.keyboard.press("Escape")
+
+    expect(switcher.locator("summary")).to_be_focused()
+    expect(entries.first).to_be_hidden()
 
 
 def test_escape_closes_a_dialog_and_gives_the_focus_back(sign_in):

@@ -1,4 +1,4 @@
-"""One whole stack per test session, shared by `tests/live` and `tests/e2e`."""
+"""A whole stack per process of a test session. `tests/live` and `tests/e2e` run in one process each (xdist_group)."""
 
 import os
 import subprocess
@@ -16,8 +16,6 @@ from config.processes import manage
 STACK = pytest.StashKey[Stack]()
 NUMBERS = pytest.StashKey[list[str]]()
 MOST_STACKS = 8
-GROUP = "stack"
-"""Tests that share it run in one process, one after the other."""
 NOT_INHERITED = (
     "DATABASE_URL", "REDIS_URL", "BASE_URL", "STATE_DIR", "MAIL_DIR", "STATIC_ROOT",
     "OPENAI_API_KEY", "OPENAI_BASE_URL",
@@ -39,7 +37,9 @@ def shared_stack(config: pytest.Config) -> Stack:
 
 def _options() -> Options:
     """Durable as in production: an immediate stop of PostgreSQL must not forget what it committed."""
-    places = (RUN_DIR / f"live-{number}" for number in range(1, MOST_STACKS + 1))
+    # By process: two that begin at the same moment must not take the same one.
+    process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+    places = (RUN_DIR / f"live-{process}-{number}" for number in range(1, MOST_STACKS + 1))
     return Options(
         state_dir=next(place for place in places if State(place).holder() is None),
         durable=True,

@@ -15,6 +15,7 @@ from accounts.models import ApiKey
 from tenants import audit
 from tenants.models import Domain
 from tests import factories
+from tests.staff import people_rows
 from tests.staff.pages import make_entry, page
 from tests.usage.books import fold_all
 from tests.usage.receipts import making
@@ -91,6 +92,7 @@ def _each_with_a_row(cast) -> dict[str, object]:
     factories.open_hold(workspace_id=cast.acme.id)
     make_entry(cast.acme.id)
     Stop.objects.create(scope="model", target="gpt-4o", reason="A test")
+    people_rows.make_rows(cast)
     _what_people_see_of_usage(cast.acme)
     _what_closes_the_books(cast.acme)
     _what_receipts_leave(cast.acme)

@@ -26,15 +26,18 @@ def test_suspending_needs_a_reason(cast, staff):
 def test_suspending_and_resuming_leave_who_and_why_in_the_audit_log(cast, staff):
     workspace = Workspace.objects.get(id=cast.acme.id)
     client = staff.browser()
-    for action, state in (("suspend", "suspended"), ("resume", "active")):
+    for action, verb, was, state in (
+        ("suspend", "suspended", "active", "suspended"), ("resume", "resumed", "suspended", "active"),
+    ):  # fmt: skip
         act(client, "tenants.workspace", action, [workspace], reason="Unpaid since March")
         workspace.refresh_from_db()
         entry = latest_entry()
         assert workspace.state == state
-        assert entry.action == f"workspace.{state}"
+        assert entry.action == f"workspace.{verb}"
         assert entry.actor_kind == "staff"
         assert entry.actor_ref == reference_of(staff)
-        assert entry.data == {"reason": "Unpaid since March"}
+        changed = {"before": {"state": was}, "after": {"state": state}}
+        assert entry.data == {"reason": "Unpaid since March", **changed}
 
 
 def test_actions_need_the_right_to_change(cast):

@@ -7,9 +7,8 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from assistants.models import Assistant
 from config import logs
-from tenants import services
 from tenants.audit import SYSTEM
-from tenants.models import Workspace
+from tenants.lifecycle import services as lifecycle
 from tenants.scope import WorkspaceNotFound, WorkspaceSuspended, enter, get_ref, workspace_scope
 from tests import factories
 
@@ -114,14 +113,14 @@ def test_missing_workspace_is_refused_and_nothing_is_entered(db):
 
 
 def test_suspended_workspace_is_refused_unless_allowed(db, acme):
-    services.set_state(workspace_id=acme.id, state=Workspace.State.SUSPENDED, reason="unpaid", actor=SYSTEM)
+    lifecycle.suspend(workspace_id=acme.id, reason="unpaid", actor=SYSTEM)
     with pytest.raises(WorkspaceSuspended) as raised, workspace_scope(acme.id):
         pytest.fail("a suspended workspace was entered")
     assert raised.value.status == 423
     assert connection.schema_name == "public"
     with workspace_scope(acme.id, allow_suspended=True):
         assert Assistant.objects.count() == 1
-    services.set_state(workspace_id=acme.id, state=Workspace.State.ACTIVE, reason="paid", actor=SYSTEM)
+    lifecycle.resume(workspace_id=acme.id, reason="paid", actor=SYSTEM)
     with workspace_scope(acme.id):
         assert Assistant.objects.count() == 1
 

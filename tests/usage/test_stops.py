@@ -135,14 +135,11 @@ def test_workers_are_woken_after_the_commit_only(db, monkeypatch, django_capture
 def test_suspending_a_workspace_asks_its_runs_to_end_and_no_others(
     db, acme, globex, django_capture_on_commit_callbacks
 ):
-    from tenants import services as tenants_services
-    from tenants.models import Workspace
+    from tenants.lifecycle import services as lifecycle
 
     mine, others = open_hold(workspace_id=acme.id), open_hold(workspace_id=globex.id)
     with django_capture_on_commit_callbacks(execute=True):
-        tenants_services.set_state(
-            workspace_id=acme.id, state=Workspace.State.SUSPENDED, reason="x", actor=SYSTEM
-        )
+        lifecycle.suspend(workspace_id=acme.id, reason="x", actor=SYSTEM)
     assert [(o.hold_id, o.reason) for o in queries.list_stop_orders([mine, others])] == [
         (mine, "workspace_suspended")
     ]

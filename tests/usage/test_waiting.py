@@ -11,8 +11,7 @@ from assistants.models import Run
 from assistants.runs import services as runs
 from config import ports
 from tenants import audit
-from tenants import services as tenants
-from tenants.models import Workspace
+from tenants.lifecycle import services as lifecycle
 from tenants.scope import workspace_scope
 from tests.factories import at_once, give_limits, hold_of, make_user, make_workspace, member_of
 from tests.usage.runs import counter, finish, give_up
@@ -247,8 +246,7 @@ def test_deadline_of_a_waiting_run_is_told_as_busy(team, waiting):
 
 
 def test_suspending_the_workspace_ends_who_waits(team, waiting):
-    suspended = Workspace.State.SUSPENDED
-    tenants.set_state(workspace_id=team[0].id, state=suspended, reason="test", actor=audit.SYSTEM)
+    lifecycle.suspend(workspace_id=team[0].id, reason="test", actor=audit.SYSTEM)
     tasks.sweep_leases()
     assert found(team, waiting) == ("failed", "workspace_suspended")
     assert state(waiting) == ("released", "workspace_suspended")

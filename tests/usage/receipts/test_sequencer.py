@@ -12,7 +12,7 @@ from tests import factories
 from tests.usage.receipts import making
 from usage import tasks
 from usage.receipts import queries, sequencer, services, tree, verify
-from usage.receipts.models import AuditPending, Checkpoint, Log, LogKind, LogLeaf, LogNode, Receipt
+from usage.receipts.models import PLATFORM, AuditPending, Checkpoint, Log, LogKind, LogLeaf, LogNode, Receipt
 
 
 def test_waiting_receipts_get_numbers_in_order_of_time(db):
@@ -195,10 +195,14 @@ def test_audit_entries_are_leaves_of_a_log_of_their_own(db):
     assert queries.verdicts(workspace_id, LogKind.AUDIT).hold
 
 
-def test_an_entry_without_a_workspace_is_in_no_log(db):
+def test_an_entry_without_a_workspace_is_a_leaf_of_the_platforms_log(db):
+    making.sequence(PLATFORM, LogKind.AUDIT)
     audit.record("thing.made", actor=audit.SYSTEM, workspace_id=None)
     entry = AuditEntry.objects.latest("id")
-    assert not AuditPending.objects.filter(entry_id=entry.id).exists()
+    assert AuditPending.objects.get(entry_id=entry.id).workspace_id == PLATFORM
+    assert making.sequence(PLATFORM, LogKind.AUDIT) == 1
+    assert LogLeaf.objects.get(entry_id=entry.id).log.workspace_id == PLATFORM
+    assert queries.verdicts(PLATFORM, LogKind.AUDIT).hold
 
 
 def test_a_checkpoint_is_signed_once_for_each_size(db):
