@@ -1,6 +1,7 @@
 """The sweep's machinery: a world of two workspaces, one request, and what must be true of its answer."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -82,6 +83,13 @@ NOBODYS: dict[str, Any] = {
 }
 
 
+FURNISHED = {
+    "limit", "notice", "stop", "month", "log_size", "contract", "offer", "export", "mail_domain", "membership",
+    "invitation", "workspace", "domain", "audit_entry",
+}  # fmt: skip
+"""What `furnish_workspace` makes: a test holds the two together."""
+
+
 @dataclass(frozen=True)
 class World:
     home: WorkspaceRef
@@ -154,6 +162,15 @@ def furnish(world: World) -> World:
         colleague=replace(world.colleague, **home),
         foreign=replace(world.foreign, **furnish_workspace(away, CANARY, date(2020, 4, 1))),
     )
+
+
+def furnish_for(world: World, route: Route) -> World:
+    """As `furnish`, for tests that look at no foreign objects: only home, only when the route names such a thing."""
+    named = {*route.ids.values(), *re.findall(r"{(\w+)}", f"{route.query} {route.data}")}
+    if not named & FURNISHED:
+        return world
+    home = furnish_workspace(world.home, "of all", date(2020, 3, 1))
+    return replace(world, own={role: replace(things, **home) for role, things in world.own.items()})
 
 
 def furnish_workspace(workspace: WorkspaceRef, mark: str, month: date) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from assistants.runs import turns
 from tenants.scope import workspace_scope
 from tests import factories, routes
 from tests.routes import Route
-from tests.sweep import furnish, ids_of, send
+from tests.sweep import furnish_for, ids_of, send
 from tests.test_sweep import all_routes
 from usage.features import queries as features
 from usage.features.keys import Feature
@@ -44,7 +44,8 @@ def code_of(response: HttpResponse, space: str) -> str:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("space", "name"), ROWS)
 def test_restricted_workspace_refuses_every_change(world, space, name):
-    route, world = SPACES[space][name], furnish(world)
+    route = SPACES[space][name]
+    world = furnish_for(world, route)
     owner = world.people["owner"]
     client = owner.browser() if space == "workspace" else factories.with_key(factories.make_key(owner.member))
     factories.give_rights(world.home.id, *Feature.values, restricted=OVERDUE)
@@ -66,7 +67,8 @@ def test_restricted_workspace_refuses_every_change(world, space, name):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("space", "name"), [(space, name) for space, name in ROWS if space != "openai"])
 def test_restricted_workspace_can_be_read(world, space, name):
-    route, world = SPACES[space][name], furnish(world)
+    route = SPACES[space][name]
+    world = furnish_for(world, route)
     if "GET" not in route.offers or route.streams:
         pytest.skip("nothing to read")
     owner = world.people["owner"]
@@ -81,7 +83,8 @@ def test_restricted_workspace_can_be_read(world, space, name):
     ("space", "name"), [(space, name) for space, name in ROWS if "POST" in SPACES[space][name].offers]
 )
 def test_person_beyond_the_seats_changes_nothing(world, space, name):
-    route, world = SPACES[space][name], furnish(world)
+    route = SPACES[space][name]
+    world = furnish_for(world, route)
     person = world.people["admin"]
     client = (
         person.browser() if space == "workspace" else factories.with_key(factories.make_key(person.member))

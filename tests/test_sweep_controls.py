@@ -1,6 +1,9 @@
 """The sweep itself is swept: careless views, mounted before the careful ones, must be caught."""
 
+from datetime import date
+
 import pytest
+from django.db import transaction
 from django.http import HttpResponse
 from django.urls import get_resolver, path
 from django.views.decorators.http import require_POST
@@ -10,7 +13,7 @@ from accounts.permissions import Permission, requires
 from assistants.models import Conversation
 from tenants.scope import WorkspaceRef
 from tests import routes
-from tests.sweep import sweep_page
+from tests.sweep import FURNISHED, furnish_workspace, sweep_page
 
 
 def shows_anybodys(request, conversation_id):
@@ -58,6 +61,13 @@ def test_careless_view_is_caught(world, settings, view, permission, name, where,
     settings.ROOT_URLCONF = Careless(view, permission, where)
     with pytest.raises(AssertionError, match=complaint):
         sweep_page(world, name, routes.WORKSPACE[name])
+
+
+@pytest.mark.django_db
+def test_list_of_what_is_furnished_is_complete(world):
+    with transaction.atomic():
+        assert furnish_workspace(world.home, "listed", date(2020, 5, 1)).keys() == FURNISHED
+        transaction.set_rollback(True)
 
 
 @pytest.mark.django_db

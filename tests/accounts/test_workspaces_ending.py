@@ -14,7 +14,7 @@ from accounts.workspaces_ending.entry import DELETING_MARK
 from tenants.models import Workspace
 from tests import factories, routes
 from tests.routes import Route
-from tests.sweep import furnish, ids_of, send
+from tests.sweep import furnish_for, ids_of, send
 from tests.test_sweep import all_routes
 from usage.features.marks import mark_of
 
@@ -57,7 +57,8 @@ def code_of(response, space: str) -> str:
 @pytest.mark.django_db
 @pytest.mark.parametrize(("space", "name"), ROWS)
 def test_archived_workspace_refuses_every_change_and_shows_everything(world, space, name):
-    route, world = SPACES[space][name], furnish(world)
+    route = SPACES[space][name]
+    world = furnish_for(world, route)
     client = client_of(world, "owner", space)
     put(world, "archived")
     url = address(world, space, name, route)
@@ -79,7 +80,7 @@ def test_archived_workspace_refuses_every_change_and_shows_everything(world, spa
 @pytest.mark.django_db
 def test_change_that_nobody_asks_about_is_caught(world, monkeypatch):
     monkeypatch.setattr(entry, "check_view", lambda *_: None)
-    route, world = routes.WORKSPACE["assistant-create"], furnish(world)
+    route = routes.WORKSPACE["assistant-create"]
     put(world, "archived")
     client = client_of(world, "owner", "workspace")
     response, writes = send(
@@ -94,7 +95,8 @@ def test_change_that_nobody_asks_about_is_caught(world, monkeypatch):
 @pytest.mark.django_db
 @pytest.mark.parametrize(("space", "name"), ROWS)
 def test_workspace_that_is_going_to_be_deleted_is_closed_but_for_its_owners(world, space, name):
-    route, world = SPACES[space][name], furnish(world)
+    route = SPACES[space][name]
+    world = furnish_for(world, route)
     clients = {role: client_of(world, role, space) for role in ROLES}
     stranger = client_of(world, "stranger", space)
     put(world, "deleting")
