@@ -6,7 +6,6 @@ are read each time and kept by no process, so that nothing outlives the row.
 """
 
 import base64
-import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable
@@ -14,12 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 
+from config import sealing
 from tenants.models import SealingKey
 
-NONCE_BYTES, KEY_BYTES = 12, 32
+PURPOSE = b"steward sealing keys 1"
+KEY_BYTES = 32
 
 
 def seal(ref: UUID, fields: dict[str, Any]) -> str:
@@ -58,39 +57,21 @@ def _keys(refs: set[UUID]) -> dict[UUID, bytes]:
 
 
 def _fresh_key(ref: UUID) -> bytes:
-    return _encrypt(_master(settings.SECRET_KEY), os.urandom(KEY_BYTES), ref)
+    return sealing.seal(os.urandom(KEY_BYTES), purpose=PURPOSE, bound_to=ref.bytes)
 
 
 def _open_key(row: SealingKey) -> bytes:
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        try:
-            return _decrypt(_master(secret), bytes(row.sealed), row.ref)
-        except InvalidTag:
-            continue
-    raise InvalidTag
+    return sealing.unseal(bytes(row.sealed), purpose=PURPOSE, bound_to=row.ref.bytes)
 
 
 def _seal(key: bytes, ref: UUID, fields: dict[str, Any]) -> str:
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return base64.b64encode(_encrypt(key, text.encode(), ref)).decode()
+    return base64.b64encode(sealing.encrypt(key, text.encode(), ref.bytes)).decode()
 
 
 def _open(key: bytes, ref: UUID, text: str) -> dict[str, Any] | None:
     try:
-        opened: dict[str, Any] = json.loads(_decrypt(key, base64.b64decode(text), ref))
+        opened: dict[str, Any] = json.loads(sealing.decrypt(key, base64.b64decode(text), ref.bytes))
     except InvalidTag:
         return None
     return opened
-
-
-def _master(secret: str) -> bytes:
-    return hashlib.sha256(b"steward sealing keys\0" + secret.encode()).digest()
-
-
-def _encrypt(key: bytes, plain: bytes, ref: UUID) -> bytes:
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, ref.bytes)
-
-
-def _decrypt(key: bytes, sealed: bytes, ref: UUID) -> bytes:
-    return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], ref.bytes)

@@ -1,36 +1,26 @@
 """allauth's hooks for second factors: sealed secrets, and the name under which apps and passkeys know us."""
 
 import base64
-import hashlib
-import os
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
-NONCE_BYTES = 12
+from config import sealing
+
+PURPOSE = b"steward second factors 1"
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
     def encrypt(self, text: str) -> str:
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = _cipher(settings.SECRET_KEY).encrypt(nonce, text.encode(), None)
-        return base64.b64encode(nonce + sealed).decode()
+        return base64.b64encode(sealing.seal(text.encode(), purpose=PURPOSE)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Raises InvalidTag for what no present or former SECRET_KEY sealed."""
-        sealed = base64.b64decode(encrypted_text)
-        for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-            try:
-                return _cipher(secret).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], None).decode()
-            except InvalidTag:
-                continue
-        raise InvalidTag
+        return sealing.unseal(base64.b64decode(encrypted_text), purpose=PURPOSE).decode()
 
     def get_totp_issuer(self) -> str:
         return settings.PRODUCT_NAME
@@ -53,7 +43,3 @@ class SecondFactorAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user_id=user.pk, type=type).count()
         return "My passkey" if count == 0 else f"Passkey {count + 1}"
-
-
-def _cipher(secret: str) -> AESGCM:
-    return AESGCM(hashlib.sha256(b"steward second factors\0" + secret.encode()).digest())

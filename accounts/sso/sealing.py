@@ -1,20 +1,12 @@
-"""Client secrets at rest: AES-256-GCM under a key derived from SECRET_KEY, bound to the connection's id.
+"""Client secrets of connections at rest, each bound to its connection (config/sealing.py)."""
 
-A copy of the database alone opens none. After a change of SECRET_KEY, SECRET_KEY_FALLBACKS opens what it sealed.
-"""
-
-import secrets
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 
-from config import errors
+from config import errors, sealing
 
-NONCE_BYTES = 12
+PURPOSE = b"steward single sign-on 1"
 
 
 class SecretUnreadable(errors.DomainError):
@@ -24,20 +16,12 @@ class SecretUnreadable(errors.DomainError):
 
 
 def seal(connection_id: UUID, text: str) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(_key(settings.SECRET_KEY)).encrypt(nonce, text.encode(), connection_id.bytes)
+    return sealing.seal(text.encode(), purpose=PURPOSE, bound_to=connection_id.bytes)
 
 
 def unseal(connection_id: UUID, sealed: bytes) -> str:
     """Raises SecretUnreadable."""
-    nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-    for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
-        try:
-            return AESGCM(_key(secret)).decrypt(nonce, text, connection_id.bytes).decode()
-        except (InvalidTag, ValueError):
-            continue
-    raise SecretUnreadable()
-
-
-def _key(secret: str) -> bytes:
-    return HKDF(SHA256(), length=32, salt=None, info=b"steward single sign-on 1").derive(secret.encode())
+    try:
+        return sealing.unseal(sealed, purpose=PURPOSE, bound_to=connection_id.bytes).decode()
+    except InvalidTag as error:
+        raise SecretUnreadable() from error

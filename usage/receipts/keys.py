@@ -1,28 +1,23 @@
 """The keys that sign checkpoints: made, sealed, retired.
 
-A private key is stored sealed (AES-256-GCM) under a key derived from SECRET_KEY, bound to its row's id, so that a copy
-of the database alone signs nothing. After a change of SECRET_KEY, SECRET_KEY_FALLBACKS opens what it sealed before.
+A private key is stored sealed (config/sealing.py), bound to its row's id, so that a copy of the database alone signs
+nothing.
 """
 
 import base64
-import secrets
 from typing import Any
 from uuid import uuid4
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from config import errors
+from config import errors, sealing
 from usage.receipts import bodies, locks, verify
 from usage.receipts.models import Log, SigningKey
 
-NONCE_BYTES = 12
+PURPOSE = b"steward signing keys 1"
 
 
 class UnableToSign(errors.DomainError):
@@ -105,21 +100,11 @@ def rotation_leaf(log: Log, new: SigningKey) -> dict[str, Any]:
 
 
 def _seal(key: SigningKey, private: bytes) -> bytes:
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    return nonce + AESGCM(_sealing_key(settings.SECRET_KEY)).encrypt(nonce, private, key.id.bytes)
+    return sealing.seal(private, purpose=PURPOSE, bound_to=key.id.bytes)
 
 
 def _unseal(key: SigningKey) -> bytes:
-    sealed = bytes(key.sealed_private or b"")
-    for secret in [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]:
-        try:
-            return AESGCM(_sealing_key(secret)).decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], key.id.bytes
-            )
-        except (InvalidTag, ValueError):
-            continue
-    raise UnableToSign()
-
-
-def _sealing_key(secret: str) -> bytes:
-    return HKDF(SHA256(), length=32, salt=None, info=b"steward signing keys 1").derive(secret.encode())
+    try:
+        return sealing.unseal(bytes(key.sealed_private or b""), purpose=PURPOSE, bound_to=key.id.bytes)
+    except InvalidTag as error:
+        raise UnableToSign() from error
