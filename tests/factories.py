@@ -153,6 +153,11 @@ def member_of(workspace: WorkspaceRef, user: User) -> Member:
     return member
 
 
+def owner_of(workspace: WorkspaceRef) -> Member:
+    """The one owner of a workspace that a test has made."""
+    return member_of(workspace, Membership.objects.get(workspace_id=workspace.id, role=Role.OWNER).user)
+
+
 def make_key(member: Member, scopes: list[str] | None = None, **fields) -> str:
     """The text of a new key; without `scopes` it may do what the member's role may."""
     wanted = sorted(ROLE_PERMISSIONS[member.role]) if scopes is None else scopes

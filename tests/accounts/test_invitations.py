@@ -37,8 +37,7 @@ def workspace():
 
 @pytest.fixture
 def boss(workspace):
-    owner = Membership.objects.get(workspace_id=workspace.id, role=Role.OWNER)
-    return factories.member_of(workspace, owner.user)
+    return factories.owner_of(workspace)
 
 
 @pytest.fixture
