@@ -95,9 +95,10 @@ def test_no_window_of_that_length_ever_holds_more(quick):
             passed.append((before, time.monotonic()))
         time.sleep(0.003)
     assert len(passed) >= 20, "it lets in again what has slid out"
-    for (_, first), (last, _) in zip(passed, passed[5:], strict=False):
-        # The sixth comes a whole window after the first, but for the time that asking takes.
-        assert last - first > 0.25 - 0.02
+    for (first, _), (_, last) in zip(passed, passed[5:], strict=False):
+        # The sixth comes a whole window after the first. Each passed somewhere between its two readings, so
+        # only the outer ones say something sure: a process that was made to wait stretches the inner ones.
+        assert last - first >= 0.25
 
 
 def test_lowered_limit_counts_at_once_and_raised_too(quick):
