@@ -22,7 +22,7 @@ RECENT = 6
 @require_safe
 def dashboard(request: MemberRequest) -> HttpResponse:
     conversations = queries.list_recent(request.member, limit=RECENT)
-    assistants = list(builder_queries.list_assistants())
+    assistants = list(builder_queries.list_assistants(request.member))
     context = {
         "greeting_name": request.user.name,
         "stats": _stats(request),

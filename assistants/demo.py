@@ -165,7 +165,7 @@ def _make_assistants(workspace: Workspace, member: Member) -> list[Assistant]:
     """The default one first."""
     with workspace_scope(workspace.id):
         return [
-            builder_queries.get_default_assistant(),
+            builder_queries.get_default_assistant(member),
             *(
                 builder_services.create_assistant(
                     member=member,

@@ -11,7 +11,14 @@ from django.apps import apps
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from assistants.builder.personal_data import HELD as builder
+from assistants.documents.personal_data import HELD as documents
+from assistants.library.personal_data import HELD as library
+from assistants.memory.personal_data import HELD as memory
 from assistants.models import Assistant, Conversation, Message, Run
+from assistants.projects.personal_data import HELD as projects
+from assistants.providers.personal_data import HELD as providers
+from assistants.tools.personal_data import HELD as tools
 from config import redis as redis_clients
 from config.personal import Exported, Holding, NotYet, Subject, deleted, emptied
 from tenants import keys
@@ -61,7 +68,7 @@ RUN_FIELDS = (
     "id", "kind", "state", "model", "answered_by", "request", "text", "tool_calls", "finish_reason", "error_code",
     "input_tokens", "output_tokens", "cost_micro", "receipt_id", "created_at", "finished_at",
 )  # fmt: skip
-HOLDINGS: list[Holding] = [
+CHAT: list[Holding] = [
     Exported(
         "assistants.Run",
         "Answers and other work of models",
@@ -97,3 +104,4 @@ HOLDINGS: list[Holding] = [
         workspace=deleted(_all("assistants.Assistant", "created_at")),
     ),
 ]  # fmt: skip
+HOLDINGS: list[Holding] = [*CHAT, *builder, *projects, *library, *memory, *documents, *providers, *tools]

@@ -189,7 +189,8 @@ def make_assistant(member: Member, name: str = "Reviewer", **fields) -> Assistan
 
 def ask(member: Member, text: str = "What is a hold?", **fields) -> chat_services.Turn:
     """A new conversation with a queued answer. Inside the member's workspace."""
-    fields.setdefault("assistant", builder_queries.get_default_assistant())
+    if "assistant" not in fields:
+        fields["assistant"] = builder_queries.get_default_assistant(member)
     return chat_services.start_conversation(member=member, text=text, **fields)
 
 

@@ -1,9 +1,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from assistants.models import Assistant
+from accounts.permissions import Member
+from assistants.models import Assistant, AssistantMember
 from config import errors
 from tenants.scope import workspace_scope
 from usage.features import queries as features
@@ -22,21 +23,34 @@ class OverPlanLimit(errors.DomainError):
     message = "This assistant is beyond what the plan holds."
 
 
-def list_assistants() -> QuerySet[Assistant]:
+def list_all() -> QuerySet[Assistant]:
+    """Whoever may use them: what the plan counts."""
     return Assistant.objects.filter(archived_at__isnull=True).order_by("created_at", "id")
 
 
-def access_assistant(assistant_id: UUID) -> Assistant:
+def list_assistants(member: Member) -> QuerySet[Assistant]:
+    """Those that the member may use: the workspace's, their own, and those shared with them."""
+    # SECURITY: an assistant of one person is no other's, whatever their role.
+    shared = AssistantMember.objects.filter(assistant=OuterRef("id"), user_id=member.user_id)
+    visible = (
+        Q(visibility=Assistant.Visibility.WORKSPACE)
+        | Q(created_by_id=member.user_id)
+        | (Q(visibility=Assistant.Visibility.MEMBERS) & Exists(shared))
+    )
+    return list_all().filter(visible)
+
+
+def access_assistant(member: Member, assistant_id: UUID) -> Assistant:
     """Raises NotFound."""
-    assistant = list_assistants().filter(id=assistant_id).first()
+    assistant = list_assistants(member).filter(id=assistant_id).first()
     if assistant is None:
         raise errors.NotFound()
     return assistant
 
 
-def get_default_assistant() -> Assistant:
-    """The workspace's first one. Raises NotFound when all were archived."""
-    assistant = list_assistants().first()
+def get_default_assistant(member: Member) -> Assistant:
+    """The first one that the member may use. Raises NotFound when all were archived."""
+    assistant = list_assistants(member).first()
     if assistant is None:
         raise errors.NotFound("This workspace has no assistant yet. Create one first.", code="no_assistant")
     return assistant
@@ -44,20 +58,20 @@ def get_default_assistant() -> Assistant:
 
 def names_of(*, ids: Collection[UUID] | None = None) -> dict[UUID, str]:
     """The answer to the port `assistant_names`. One query."""
-    rows = list_assistants() if ids is None else Assistant.objects.filter(id__in=ids)
+    rows = list_all() if ids is None else Assistant.objects.filter(id__in=ids)
     return dict(rows.values_list("id", "name"))
 
 
 def count_of(*, workspace_id: UUID) -> int:
     """The answer to the port `assistant_count`."""
     with workspace_scope(workspace_id, allow_suspended=True):
-        return list_assistants().count()
+        return list_all().count()
 
 
 def list_over_plan(workspace_id: UUID) -> set[UUID]:
     """Those beyond the plan's number: all but its oldest. In the workspace; one query where the plan has a number."""
     held = features.state_of(workspace_id).gauges.get(Meter.ASSISTANTS)
-    return set() if held is None else set(list_assistants().values_list("id", flat=True)[held:])
+    return set() if held is None else set(list_all().values_list("id", flat=True)[held:])
 
 
 def require_within_plan(workspace_id: UUID, assistant: Assistant) -> None:

@@ -46,7 +46,7 @@ def create_assistant(
     """Raises FeatureNotIncluded, and QuotaExceeded when the plan holds no more."""
     features.require(member.workspace_id, Feature.CUSTOM_ASSISTANTS)
     with transaction.atomic():
-        gauges.take(member.workspace_id, Meter.ASSISTANTS, present=queries.list_assistants().count)
+        gauges.take(member.workspace_id, Meter.ASSISTANTS, present=queries.list_all().count)
         assistant = Assistant.objects.create(
             name=name,
             slug=_free_slug(name),

@@ -28,7 +28,7 @@ def assistant_list(request: MemberRequest) -> HttpResponse:
             "url": page_url(request, "assistant-edit", assistant_id=row.id),
             "chat_url": f"{page_url(request, 'chat')}?assistant={row.id}",
         }
-        for row in queries.list_assistants()
+        for row in queries.list_assistants(request.member)
     ]
     return render(request, "assistants/assistant_list.html", {"assistants": rows})
 
@@ -47,11 +47,11 @@ def assistant_create(request: MemberRequest) -> HttpResponse:
 @requires(Permission.ASSISTANTS_MANAGE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def assistant_edit(request: MemberRequest, assistant_id: UUID) -> HttpResponse:
-    assistant = queries.access_assistant(assistant_id)
+    assistant = queries.access_assistant(request.member, assistant_id)
     if request.method != "POST":
         return render(request, TEMPLATE, {"form": AssistantForm(instance=assistant), "assistant": assistant})
     # A second row for the form: validation writes into the form's instance; the service compares with the stored one.
-    form = AssistantForm(request.POST, instance=queries.access_assistant(assistant_id))
+    form = AssistantForm(request.POST, instance=queries.access_assistant(request.member, assistant_id))
     if not form.is_valid():
         return render(request, TEMPLATE, {"form": form, "assistant": assistant}, status=422)
     services.edit_assistant(member=request.member, assistant=assistant, changes=form.cleaned_data)

@@ -44,7 +44,7 @@ class AssistantList(generics.ListAPIView):
     required_permissions = {"GET": Permission.VIEW}
 
     def get_queryset(self) -> QuerySet[Assistant]:
-        return builder_queries.list_assistants()
+        return builder_queries.list_assistants(member_of(self.request))
 
 
 class ConversationList(generics.ListAPIView):
@@ -63,12 +63,14 @@ class ConversationList(generics.ListAPIView):
         form = serializers.ConversationCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         data = form.validated_data
-        chosen = data["assistant"]
+        chosen, member = data["assistant"], member_of(request)
         assistant = (
-            builder_queries.access_assistant(chosen) if chosen else builder_queries.get_default_assistant()
+            builder_queries.access_assistant(member, chosen)
+            if chosen
+            else builder_queries.get_default_assistant(member)
         )
         turn = services.start_conversation(
-            member=member_of(request),
+            member=member,
             assistant=assistant,
             text=data["text"],
             client_id=data["client_id"],

@@ -51,6 +51,7 @@ class MessageView:
     can_regenerate: bool = False
     can_retry: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
+    context: dict[str, Any] = field(default_factory=dict)
 
 
 def transcript(request: MemberRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
@@ -122,7 +123,7 @@ def _add_run(
     view.assistant_name = conversation.assistant.name
     if run is None:
         return
-    view.run_id, view.model = run.id, run.model
+    view.run_id, view.model, view.context = run.id, run.model, run.context
     view.state = "final" if run.state == Run.State.DONE else run.state
     if not run.is_final:
         view.text = run.text

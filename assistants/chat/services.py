@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
-from assistants.chat import prompt
 from assistants.models import Assistant, Conversation, Message, Run
+from assistants.prompting import builder as prompting
+from assistants.prompting.types import Ask
 from assistants.runs import services as runs
 from config import errors
 from tenants import audit
@@ -238,10 +239,13 @@ def _start(member: Member, conversation: Conversation, answer: Message) -> Run:
     Conversation.objects.filter(id=conversation.id).update(
         current_leaf_id=answer.id, updated_at=timezone.now()
     )
+    question = answer.parent.text if answer.parent is not None else ""
+    draft = prompting.draft(Ask(member.user_id, assistant, conversation, answer, question))
     new = runs.NewRun(
         kind=Run.Kind.REPLY,
         model=assistant.model,
-        prompt=prompt.build(answer, assistant),
+        prompt=draft.messages,
+        reserved_tokens=draft.reserved_tokens,
         max_output_tokens=assistant.max_output_tokens,
         message=answer,
         assistant=assistant,

@@ -28,12 +28,14 @@ PAGE = "assistants/chat.html"
 def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
     if request.method != "POST":
-        assistant = _chosen_assistant(request.GET.get("assistant"))
-        return render(request, PAGE, {**_assistants(assistant), "conversation": None, "draft_key": "new"})
+        assistant = _chosen_assistant(request, request.GET.get("assistant"))
+        return render(
+            request, PAGE, {**_assistants(request, assistant), "conversation": None, "draft_key": "new"}
+        )
     check(request.member, Permission.CHAT)
     turn = services.start_conversation(
         member=request.member,
-        assistant=_chosen_assistant(request.POST.get("assistant")),
+        assistant=_chosen_assistant(request, request.POST.get("assistant")),
         text=request.POST.get("text", ""),
         client_id=_uuid(request.POST.get("client_id")),
     )
@@ -156,7 +158,7 @@ def _conversation_context(
 ) -> dict[str, object]:
     messages = presenters.transcript(request, row, leaf_id)
     return {
-        **_assistants(row.assistant),
+        **_assistants(request, row.assistant),
         "conversation": row,
         "messages": messages,
         "conversation_cost": presenters.conversation_cost(row),
@@ -164,8 +166,8 @@ def _conversation_context(
     }
 
 
-def _assistants(selected: Assistant) -> dict[str, object]:
-    rows = list(builder_queries.list_assistants())
+def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object]:
+    rows = list(builder_queries.list_assistants(request.member))
     return {
         "assistant": selected,
         "assistants": [
@@ -174,9 +176,13 @@ def _assistants(selected: Assistant) -> dict[str, object]:
     }
 
 
-def _chosen_assistant(text: str | None) -> Assistant:
-    chosen = _uuid(text)
-    return builder_queries.access_assistant(chosen) if chosen else builder_queries.get_default_assistant()
+def _chosen_assistant(request: MemberRequest, text: str | None) -> Assistant:
+    chosen, member = _uuid(text), request.member
+    return (
+        builder_queries.access_assistant(member, chosen)
+        if chosen
+        else builder_queries.get_default_assistant(member)
+    )
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
+from accounts.permissions import Member
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.models import Assistant
@@ -53,7 +54,7 @@ def read(request: MemberRequest) -> ChatCall:
     asked = body.get("model")
     if not isinstance(asked, str) or not asked:
         raise _wrong("model", "must be the name of a model or assistant:<slug>")
-    assistant = _assistant(asked)
+    assistant = _assistant(request.member, asked)
     messages = _messages(body.get("messages"))
     if assistant is not None and assistant.instructions:
         messages = [{"role": "system", "content": assistant.instructions}, *messages]
@@ -98,7 +99,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _assistant(asked: str) -> Assistant | None:
+def _assistant(member: Member, asked: str) -> Assistant | None:
     if not asked.startswith(ASSISTANT_MARK):
         if asked not in settings.CHAT_MODELS:
             raise ModelNotFound(
@@ -106,7 +107,9 @@ def _assistant(asked: str) -> Assistant | None:
                 data={"param": "model"},
             )
         return None
-    assistant = builder_queries.list_assistants().filter(slug=asked.removeprefix(ASSISTANT_MARK)).first()
+    assistant = (
+        builder_queries.list_assistants(member).filter(slug=asked.removeprefix(ASSISTANT_MARK)).first()
+    )
     if assistant is None:
         raise ModelNotFound(f"There is no {asked!r} in this workspace.", data={"param": "model"})
     return assistant

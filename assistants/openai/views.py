@@ -36,6 +36,6 @@ def models(request: MemberRequest) -> HttpResponse:
             "created": int(row.created_at.timestamp()),
             "owned_by": "workspace",
         }
-        for row in builder_queries.list_assistants()
+        for row in builder_queries.list_assistants(request.member)
     ]
     return JsonResponse({"object": "list", "data": rows})

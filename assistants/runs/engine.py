@@ -5,12 +5,9 @@ held while a model answers.
 """
 
 import asyncio
-import contextlib
 import functools
-import json
 import logging
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,19 +17,13 @@ import uvloop
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from assistants.llm import chat, client
-from assistants.llm.errors import ProviderFailure
-from assistants.runs.allowance import Allowance
+from assistants.llm import client
+from assistants.runs import rounds
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import Publisher, RunStream
 from config import redis as redis_clients
 from usage import stops
 
-RETRIES = 2
-RETRY_WITHIN_S = 8.0
-MAX_RETRY_WAIT_S = 5.0
-BACKOFF_S = 0.5
-LIMIT_REACHED = "limit"
 logger = logging.getLogger(__name__)
 
 
@@ -107,7 +98,7 @@ class Engine:
     async def _run(self, job: Job) -> tuple[Outcome, RunStream]:
         stream = self.publisher.open(workspace_id=job.workspace_id, run_id=job.run_id, attempt=job.attempt)
         outcome = Outcome()
-        task = asyncio.ensure_future(self._answer(job, stream, outcome))
+        task = asyncio.ensure_future(rounds.answer(self, job, stream, outcome))
         live = LiveRun(job=job, stream=stream, task=task, renewed_at=job.claimed_at, outcome=outcome)
         self.live[job.run_id] = live
         try:
@@ -120,46 +111,6 @@ class Engine:
         _close(live)
         outcome.text, outcome.tool_calls = stream.text, stream.tool_calls
         return outcome, stream
-
-    async def _answer(self, job: Job, stream: RunStream, outcome: Outcome) -> None:
-        """Calls the provider; again after a retryable failure, but never after the first token."""
-        started = time.monotonic()
-        for number in range(RETRIES + 1):
-            try:
-                await self._call(job, stream, outcome)
-            except ProviderFailure as failure:
-                wait = failure.retry_after_s if failure.retry_after_s is not None else BACKOFF_S * 2**number
-                in_time = time.monotonic() - started + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
-                if (
-                    stream.parts
-                    or stream.tool_calls
-                    or not failure.retryable
-                    or not in_time
-                    or number == RETRIES
-                ):
-                    outcome.fail(failure)
-                    return
-                await asyncio.sleep(wait)
-            else:
-                return
-
-    async def _call(self, job: Job, stream: RunStream, outcome: Outcome) -> None:
-        tally = chat.Tally()
-        allowance = Allowance(job)
-        try:
-            async with contextlib.aclosing(chat.stream(self.client, job.request, tally)) as deltas:
-                async for delta in deltas:
-                    if delta.text:
-                        self.publisher.add_text(stream, delta.text)
-                    if delta.tool_calls:
-                        self.publisher.add_tool_calls(stream, delta.tool_calls)
-                    if not await allowance.spend(delta.text or json.dumps(delta.tool_calls)):
-                        tally.finish_reason = LIMIT_REACHED
-                        break
-        finally:
-            outcome.usage = tally.usage
-            outcome.answered_by = tally.model
-            outcome.finish_reason = "refusal" if tally.is_refusal else tally.finish_reason
 
 
 def _close(live: LiveRun) -> None:

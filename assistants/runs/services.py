@@ -16,7 +16,7 @@ from accounts.permissions import Member
 from assistants.llm import tokens
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import endings, estimate, evidence, rights
+from assistants.runs import afterwards, endings, estimate, evidence, rights
 from assistants.runs.job import Outcome
 from tenants.scope import current_workspace, workspace_scope
 from usage import prices
@@ -39,12 +39,14 @@ logger = logging.getLogger(__name__)
 class NewRun:
     """`prompt`: the chat messages as they will be sent, for the size of the hold.
 
+    `reserved_tokens`: what the worker may add to it.
     `pieces`: meter → count for work that is not chat; `variant`: what else decides its price (an image's size).
     """
 
     kind: Run.Kind
     model: str
     prompt: list[dict[str, Any]] = field(default_factory=list)
+    reserved_tokens: int = 0
     max_output_tokens: int = 0
     message: Message | None = None
     assistant: Assistant | None = None
@@ -82,7 +84,8 @@ def start_run(*, member: Member, new: NewRun) -> Run:
 
 def _count_input(new: NewRun) -> int:
     extra = new.request.get("extra", {})
-    return tokens.count_prompt(new.prompt, extra.get("tools"), extra.get("response_format"))
+    counted = tokens.count_prompt(new.prompt, extra.get("tools"), extra.get("response_format"))
+    return counted + new.reserved_tokens
 
 
 def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, now: datetime) -> HoldRequest:
@@ -146,14 +149,17 @@ def enqueue(*, workspace_id: UUID, run_id: UUID) -> None:
         logger.warning("a run was not enqueued; the sweeper will", extra={"run_id": str(run_id)})
 
 
-def begin_run(run: Run, *, attempt: int, request: ChatRequest | None) -> None:
-    """An attempt of a worker starts. `request` is what it will send; None when it will not."""
+def begin_run(
+    run: Run, *, attempt: int, request: ChatRequest | None, context: dict[str, Any] | None = None
+) -> None:
+    """An attempt of a worker starts. `request` is what it will send; None when it will not; `context`: Run's."""
     Run.objects.filter(id=run.id, attempt__lt=attempt).update(
         attempt=attempt,
         state=Run.State.RUNNING,
         started_at=timezone.now(),
         text="",
         sent=evidence.of_request(run.salt, request) if request else {},
+        context=context or {},
     )
 
 
@@ -174,6 +180,7 @@ def finish_run(*, run_id: UUID, attempt: int, outcome: Outcome) -> Run | None:
             if settlement is not None:
                 run.receipt_id = receipts.issue(evidence.of_settled(run, settlement, outcome.gates))
             _save_end(run)
+            afterwards.run_ended(run)
     except HoldLost:
         return None
     return run

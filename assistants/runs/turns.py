@@ -2,14 +2,16 @@
 
 import logging
 import time
+from typing import Any
 from uuid import UUID
 
 from django.db import DataError, connection
 from django.db import Error as DatabaseFailure
 
-from assistants.chat import prompt
 from assistants.llm.chat import ChatRequest
 from assistants.models import Run
+from assistants.prompting import builder as prompting
+from assistants.prompting.types import Prompt
 from assistants.runs import endings, services
 from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome
@@ -21,6 +23,7 @@ from usage.holds import queries as holds_queries
 from usage.holds import services as holds
 from usage.holds.types import Claim
 
+LOADED = ("assistant", "message__parent", "message__conversation")
 WRITE_FOR_S = 120
 WRITE_AGAIN_S = 1.0
 logger = logging.getLogger(__name__)
@@ -57,10 +60,10 @@ def _code(reason: str) -> str:
 def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job | None, str]:
     """Marks the run as running and builds its request; (None, reason) when it must not run."""
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
-        run = Run.objects.select_related("assistant", "message").get(id=claim.hold_id)
+        run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
         refusal = _refusal(workspace, claim)
-        request = None if refusal else request_of(run, claim)
-        services.begin_run(run, attempt=claim.attempt, request=request)
+        request, context = (None, {}) if refusal else _request_of(run, claim)
+        services.begin_run(run, attempt=claim.attempt, request=request, context=context)
         if request is None:
             return None, refusal
         return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered), ""
@@ -77,19 +80,26 @@ def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
 
 
 def request_of(run: Run, claim: Claim) -> ChatRequest:
+    """What `run` sends."""
+    return _request_of(run, claim)[0]
+
+
+def _request_of(run: Run, claim: Claim) -> tuple[ChatRequest, dict[str, Any]]:
     """A reply of a conversation is built from its tree; an API call carries its own messages."""
     body = run.request
     temperature = body.get("temperature")
     if run.message is not None and run.assistant is not None:
         temperature = float(run.assistant.temperature)
-    return ChatRequest(
+    built = Prompt(body["messages"], {}) if "messages" in body else prompting.build(prompting.ask_of(run))
+    request = ChatRequest(
         model=run.model,
-        messages=body["messages"] if "messages" in body else prompt.build(run.message, run.assistant),
+        messages=built.messages,
         max_output_tokens=claim.wanted,
         request_id=f"{run.id}-{claim.attempt}",
         temperature=temperature,
         extra=body.get("extra", {}),
     )
+    return request, built.context
 
 
 def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None:

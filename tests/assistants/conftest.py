@@ -20,8 +20,8 @@ from django.db import connection
 from accounts.permissions import Member, Principal
 from assistants.chat import services as chat_services
 from assistants.models import Run
+from assistants.runs import attempts, housekeeping, hub, turns
 from assistants.runs import engine as engine_module
-from assistants.runs import housekeeping, hub, turns
 from assistants.runs.engine import Engine
 from assistants.runs.tasks import QUEUE, execute_run
 from config import redis as redis_clients
@@ -73,7 +73,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def engine(provider, committed, monkeypatch) -> Iterator[Engine]:
-    monkeypatch.setattr(engine_module, "BACKOFF_S", 0.02)
+    monkeypatch.setattr(attempts, "BACKOFF_S", 0.02)
     monkeypatch.setattr(turns, "WRITE_AGAIN_S", 0.05)
     monkeypatch.setattr(housekeeping, "TICK_S", 0.2)
     engine = engine_module.get_engine()

@@ -26,7 +26,7 @@ def browser(db, member):
 
 def assistants(acme) -> list[Assistant]:
     with workspace_scope(acme.id):
-        return list(queries.list_assistants())
+        return list(queries.list_all())
 
 
 def test_form_makes_an_assistant(browser, acme, member):
@@ -66,7 +66,7 @@ def test_edit_changes_what_was_changed_and_says_so_in_the_audit_log(browser, acm
     response = browser.post(f"/w/acme/assistants/{made.id}/", FORM)
     assert response.status_code == 302
     with workspace_scope(acme.id):
-        changed = queries.access_assistant(made.id)
+        changed = queries.access_assistant(member.member, made.id)
     assert (changed.instructions, changed.model) == ("Translate.", "gpt-4o")
     entries = AuditEntry.objects.filter(target_id=str(made.id)).order_by("id")
     assert [entry.action for entry in entries] == ["assistant.created", "assistant.edited"]
@@ -114,8 +114,8 @@ def test_database_refuses_what_the_form_would(in_acme, member, field, value):
         factories.make_assistant(member.member, "Odd", **{field: value})
 
 
-def test_first_assistant_has_the_platforms_first_model(in_acme, settings):
-    first = queries.get_default_assistant()
+def test_first_assistant_has_the_platforms_first_model(in_acme, member, settings):
+    first = queries.get_default_assistant(member.member)
     assert (first.name, first.model) == ("Steward", settings.CHAT_MODELS[0])
     assert first.instructions == services.FIRST_INSTRUCTIONS
 
@@ -126,4 +126,4 @@ def test_archived_assistant_is_invisible(in_acme, member):
     made = factories.make_assistant(member.member, "Bygone")
     Assistant.objects.filter(id=made.id).update(archived_at=timezone.now())
     with pytest.raises(errors.NotFound):
-        queries.access_assistant(made.id)
+        queries.access_assistant(member.member, made.id)

@@ -394,12 +394,12 @@ def test_prompt_of_a_run_counts_into_its_hold(me, turn):
 def test_default_assistant_is_the_oldest_that_is_not_archived(me):
     from django.utils import timezone
 
-    first = builder_queries.get_default_assistant()
+    first = builder_queries.get_default_assistant(me)
     second = factories.make_assistant(me, "Second")
-    assert builder_queries.get_default_assistant() == first
+    assert builder_queries.get_default_assistant(me) == first
     type(first).objects.filter(id=first.id).update(archived_at=timezone.now())
-    assert builder_queries.get_default_assistant() == second
+    assert builder_queries.get_default_assistant(me) == second
     type(first).objects.filter(id=second.id).update(archived_at=timezone.now())
     with pytest.raises(errors.NotFound) as raised:
-        builder_queries.get_default_assistant()
+        builder_queries.get_default_assistant(me)
     assert raised.value.code == "no_assistant"

@@ -25,7 +25,7 @@ def plan_with(acme, assistants: int | None) -> None:
 def three(in_acme, acme, owner) -> list[Assistant]:
     """Steward and two more; the plan holds two."""
     made = [
-        queries.get_default_assistant(),
+        queries.get_default_assistant(owner.member),
         *(factories.make_assistant(owner.member, n) for n in ("Two", "Three")),
     ]
     plan_with(acme, 2)
@@ -37,7 +37,7 @@ def test_oldest_stay_usable(three, acme, owner):
     for assistant in three[:2]:
         assert factories.ask(owner.member, assistant=assistant).run is not None
     services.edit_assistant(member=owner.member, assistant=three[1], changes={"instructions": "Short."})
-    assert queries.access_assistant(three[1].id).instructions == "Short."
+    assert queries.access_assistant(owner.member, three[1].id).instructions == "Short."
 
 
 def test_newer_one_takes_no_message(three, owner):
@@ -55,7 +55,7 @@ def test_newer_one_takes_no_message(three, owner):
 def test_newer_one_is_not_edited(three, owner):
     with pytest.raises(queries.OverPlanLimit):
         services.edit_assistant(member=owner.member, assistant=three[2], changes={"instructions": "Else"})
-    assert queries.access_assistant(three[2].id).instructions == ""
+    assert queries.access_assistant(owner.member, three[2].id).instructions == ""
 
 
 def test_talk_that_is_there_can_be_read_and_not_continued(in_acme, acme, owner):
@@ -104,7 +104,7 @@ def test_pages_show_what_is_read_only(db, acme, owner):
     response = browser.post(f"/w/acme/assistants/{made.id}/", form)
     assert (response.status_code, response.context["code"]) == (402, "over_plan_limit")
     with workspace_scope(acme.id):
-        assert queries.access_assistant(made.id).name == "Two"
+        assert queries.access_assistant(owner.member, made.id).name == "Two"
 
 
 def test_openai_call_of_a_newer_one_is_refused(db, acme, owner):

@@ -128,14 +128,14 @@ def test_lease_counts_from_the_claim_however_long_the_preparation_took(stage, mo
     """A run that began late may belong to another worker soon: it does not call the provider for long."""
     monkeypatch.setattr(housekeeping, "RENEW_EVERY_S", 60)
     monkeypatch.setattr(housekeeping, "GIVE_UP_S", 0.8)
-    real = turns.prompt.build
+    real = turns.prompting.build
 
     def slow(*arguments):
         time.sleep(1)
         return real(*arguments)
 
     turn = stage.ask(SLOW)
-    monkeypatch.setattr(turns.prompt, "build", slow)
+    monkeypatch.setattr(turns.prompting, "build", slow)
     begun = time.monotonic()
     stage.execute(turn.run)
     assert time.monotonic() - begun < 1.8

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from assistants.llm import client as llm_client
 from assistants.models import Run
-from assistants.runs import engine as engine_module
+from assistants.runs import attempts
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.books import WORDS, assert_charged, assert_ended, assert_not_charged
@@ -217,7 +217,7 @@ def test_bug_of_ours_fails_the_run_once_and_is_logged(stage, monkeypatch, caplog
     def broken(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(engine_module.chat, "stream", broken)
+    monkeypatch.setattr(attempts.chat, "stream", broken)
     played = stage.play("Count")
     assert_ended(played, "failed", "internal")
     assert_not_charged(played, "internal")

@@ -136,7 +136,7 @@ def test_unknown_address_of_an_api_is_json(db, path):
 def test_bug_shows_nothing_of_itself(db, owner, monkeypatch, path):
     from assistants.builder import queries
 
-    def broken():
+    def broken(member):
         raise ZeroDivisionError("internal-detail-4711")
 
     monkeypatch.setattr(queries, "list_assistants", broken)

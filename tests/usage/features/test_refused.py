@@ -244,7 +244,7 @@ def test_own_assistants_need_their_feature(in_acme, acme, owner):
     with pytest.raises(FeatureNotIncluded):
         builder_services.edit_assistant(member=owner.member, assistant=made, changes={"instructions": "Else"})
     assert Assistant.objects.count() == count
-    assert builder_queries.access_assistant(made.id).instructions == ""
+    assert builder_queries.access_assistant(owner.member, made.id).instructions == ""
     # who has them may still talk to them
     assert factories.ask(owner.member, assistant=made).run is not None
 

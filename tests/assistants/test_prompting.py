@@ -2,22 +2,27 @@
 
 import pytest
 
-from assistants.chat import prompt, services
+from assistants.chat import services
 from assistants.llm import tokens
 from assistants.models import Assistant, Message
+from assistants.prompting import builder, history
+from assistants.prompting.types import Ask
 from tests import factories
 from tests.factories import answer, ask
-
-BRIEF = Assistant(instructions=" Be brief. ")
 
 
 def contents(messages) -> list[str]:
     return [message["content"] for message in messages]
 
 
-def test_instructions_come_first_and_the_question_last():
-    newest_first = [("user", "third"), ("assistant", "second"), ("user", "first")]
-    assert prompt.assemble(BRIEF, newest_first) == [
+def test_instructions_come_first_and_the_question_last(in_acme, owner):
+    assistant = factories.make_assistant(owner.member, instructions=" Be brief. ")
+    first = ask(owner.member, "first", assistant=assistant)
+    answer(first.run, "second")
+    turn = services.send_message(
+        member=owner.member, conversation=first.conversation, text="third", parent_id=first.answer.id
+    )
+    assert builder.draft(Ask(owner.member.user_id, assistant, turn.conversation, turn.answer)).messages == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "first"},
         {"role": "assistant", "content": "second"},
@@ -26,34 +31,36 @@ def test_instructions_come_first_and_the_question_last():
 
 
 @pytest.mark.parametrize("assistant", [None, Assistant(instructions=""), Assistant(instructions="  \n")])
-def test_without_instructions_there_is_no_system_message(assistant):
-    assert prompt.assemble(assistant, [("user", "q")]) == [{"role": "user", "content": "q"}]
+def test_without_instructions_there_is_no_system_message(in_acme, owner, assistant):
+    turn = ask(owner.member, "q")
+    prompt = builder.build(Ask(owner.member.user_id, assistant, turn.conversation, turn.answer))
+    assert prompt.messages == [{"role": "user", "content": "q"}]
 
 
 def test_empty_answers_are_left_out():
     newest_first = [("user", "again?"), ("assistant", ""), ("user", "hello?")]
-    assert contents(prompt.assemble(None, newest_first)) == ["hello?", "again?"]
+    assert contents(history.fitting(newest_first)) == ["hello?", "again?"]
 
 
 def test_history_is_cut_at_the_budget_oldest_first(monkeypatch):
     size = tokens.count("word") + tokens.TOKENS_PER_MESSAGE
-    monkeypatch.setattr(prompt, "HISTORY_TOKENS", 3 * size)
+    monkeypatch.setattr(history, "HISTORY_TOKENS", 3 * size)
     newest_first = [("user", "word")] * 5
-    assert len(prompt.assemble(None, newest_first)) == 3
-    monkeypatch.setattr(prompt, "HISTORY_TOKENS", 3 * size - 1)
-    assert len(prompt.assemble(None, newest_first)) == 2
+    assert len(history.fitting(newest_first)) == 3
+    monkeypatch.setattr(history, "HISTORY_TOKENS", 3 * size - 1)
+    assert len(history.fitting(newest_first)) == 2
 
 
 def test_question_goes_in_however_long_and_then_alone():
     long = "word " * 20_000
-    assert contents(prompt.assemble(None, [("user", long), ("assistant", "a"), ("user", "q")])) == [long]
+    assert contents(history.fitting([("user", long), ("assistant", "a"), ("user", "q")])) == [long]
 
 
 def test_cut_leaves_no_hole(monkeypatch):
     """A long turn ends the history: what is older is not sent without it."""
-    monkeypatch.setattr(prompt, "HISTORY_TOKENS", 20)
+    monkeypatch.setattr(history, "HISTORY_TOKENS", 20)
     newest_first = [("user", "new"), ("assistant", "word " * 50), ("user", "old")]
-    assert contents(prompt.assemble(None, newest_first)) == ["new"]
+    assert contents(history.fitting(newest_first)) == ["new"]
 
 
 def test_only_the_branch_of_the_question_is_sent(in_acme, owner):
@@ -67,15 +74,15 @@ def test_only_the_branch_of_the_question_is_sent(in_acme, owner):
     right = services.send_message(
         member=owner.member, conversation=conversation, text="RIGHT", parent_id=first.answer.id
     )
-    assert contents(prompt.build(right.answer, None)) == ["Q1", "A1", "RIGHT"]
-    assert contents(prompt.build(left.answer, None)) == ["Q1", "A1", "LEFT"]
+    assert contents(history.of_branch(right.answer)) == ["Q1", "A1", "RIGHT"]
+    assert contents(history.of_branch(left.answer)) == ["Q1", "A1", "LEFT"]
     other = services.regenerate(member=owner.member, answer=Message.objects.get(id=first.answer.id))
-    assert contents(prompt.build(other.answer, None)) == ["Q1"]
+    assert contents(history.of_branch(other.answer)) == ["Q1"]
 
 
 def test_other_conversations_are_never_sent(in_acme, owner):
     answer(ask(owner.member, "SECRET").run, "SECRET")
-    assert contents(prompt.build(ask(owner.member, "Q").answer, None)) == ["Q"]
+    assert contents(history.of_branch(ask(owner.member, "Q").answer)) == ["Q"]
 
 
 def test_branch_is_read_in_one_query_whatever_its_length(in_acme, owner, assert_queries):
@@ -86,11 +93,11 @@ def test_branch_is_read_in_one_query_whatever_its_length(in_acme, owner, assert_
             member=owner.member, conversation=turn.conversation, text="Go on", parent_id=turn.answer.id
         )
     with assert_queries(1):
-        assert len(prompt.build(turn.answer, None)) == 7
+        assert len(history.of_branch(turn.answer)) == 7
 
 
 def test_nothing_is_built_for_nothing():
-    assert prompt.build(None, BRIEF) == []
+    assert history.of_branch(None) == []
 
 
 @pytest.mark.parametrize(
@@ -126,9 +133,3 @@ def test_tools_and_formats_are_counted_with_the_prompt():
     assert tokens.count_prompt(messages, None, schema) == size + tokens.count('{"type": "json_object"}')
     called = [{"role": "assistant", "content": None, "tool_calls": tools}]
     assert tokens.count_prompt(called) == 3 + 3 + 1 + tokens.count('[{"type": "function"}]')
-
-
-def test_factory_assistant_is_used_with_its_instructions(in_acme, owner):
-    assistant = factories.make_assistant(owner.member, instructions="Speak German.")
-    turn = ask(owner.member, "Q", assistant=assistant)
-    assert contents(prompt.build(turn.answer, assistant)) == ["Speak German.", "Q"]

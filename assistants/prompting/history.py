@@ -1,4 +1,4 @@
-"""The prompt of a reply: instructions, then as much of the branch as fits, newest first."""
+"""As much of the branch as fits, newest first."""
 
 from typing import Any
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import connection
 
 from assistants.llm import tokens
-from assistants.models import Assistant, Message
+from assistants.models import Message
 
 HISTORY_TOKENS = 12_000
 MAX_DEPTH = 400
@@ -23,14 +23,14 @@ SELECT role, text FROM branch ORDER BY depth
 """
 
 
-def build(answer: Message | None, assistant: Assistant | None) -> list[dict[str, Any]]:
-    """Chat messages for the question that `answer` stands under. One query."""
+def of_branch(answer: Message | None) -> list[dict[str, Any]]:
+    """Chat messages up to the question that `answer` stands under. One query."""
     if answer is None or answer.parent_id is None:
         return []
-    return assemble(assistant, _branch(answer.parent_id))
+    return fitting(_branch(answer.parent_id))
 
 
-def assemble(assistant: Assistant | None, newest_first: list[tuple[str, str]]) -> list[dict[str, Any]]:
+def fitting(newest_first: list[tuple[str, str]]) -> list[dict[str, Any]]:
     """The question always goes in; earlier turns while they fit into HISTORY_TOKENS."""
     chosen: list[dict[str, Any]] = []
     room = HISTORY_TOKENS
@@ -42,9 +42,7 @@ def assemble(assistant: Assistant | None, newest_first: list[tuple[str, str]]) -
             break
         room -= size
         chosen.append({"role": role, "content": text})
-    instructions = assistant.instructions.strip() if assistant else ""
-    system = [{"role": "system", "content": instructions}] if instructions else []
-    return [*system, *reversed(chosen)]
+    return list(reversed(chosen))
 
 
 def _branch(message_id: UUID) -> list[tuple[str, str]]:

@@ -1,0 +1,11 @@
+"""Passages of documents that belong to the question."""
+
+from assistants.prompting.types import Ask, Block
+
+
+def reserve(ask: Ask) -> int:
+    return 0
+
+
+def blocks(ask: Ask) -> list[Block]:
+    return []

@@ -1,0 +1,3 @@
+from config.personal import Holding
+
+HELD: list[Holding] = []

@@ -1,0 +1,11 @@
+"""What is remembered, layer by layer."""
+
+from assistants.prompting.types import Ask, Block
+
+
+def reserve(ask: Ask) -> int:
+    return 0
+
+
+def blocks(ask: Ask) -> list[Block]:
+    return []
