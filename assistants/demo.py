@@ -57,7 +57,7 @@ PEOPLE = {
     ],
 }
 STAFF = Person("staff@steward.test", "Sam Staff", "staff")
-ASSISTANTS = [
+ASSISTANTS: list[dict[str, Any]] = [
     {
         "name": "Code reviewer",
         "description": "Reads code and names the riskiest line first.",
