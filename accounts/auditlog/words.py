@@ -137,6 +137,7 @@ ACTIONS: Mapping[str, str] = {
     "assistant.edited": "Edited an assistant",
     "assistant.duplicated": "Duplicated an assistant",
     "assistant.archived": "Archived an assistant",
+    "assistant.archived_with_member": "Archived the private assistants of somebody who left",
     "assistant.unarchived": "Took an assistant out of the archive",
     "assistant.version_restored": "Restored a version of an assistant",
     "assistant.version_pinned": "Pinned a version of an assistant",

@@ -27,13 +27,14 @@ def _erase_made_by(subject: Subject) -> int:
     emptied and archived, so that their conversations stay."""
     private = _made_by(subject).filter(visibility=Assistant.Visibility.PERSON)
     talked = Exists(Conversation.objects.filter(assistant=OuterRef("id")))
-    for assistant in private.annotate(is_needed=talked):
+    rows = list(private.annotate(is_needed=talked))
+    for assistant in rows:
         pictures.remove_on_commit(assistant.avatar)
         if assistant.is_needed:
             _empty(assistant)
         else:
             assistant.delete()
-    return _made_by(subject).update(created_by_id=None) + len(private)
+    return _made_by(subject).update(created_by_id=None) + len(rows)
 
 
 def _empty(assistant: Assistant) -> None:

@@ -18,6 +18,7 @@ from assistants.builder.refusals import AssistantArchived, EditedMeanwhile
 from assistants.models import Assistant, AssistantVersion
 from config import errors
 from tenants import audit, keys, pictures
+from tenants.scope import workspace_scope
 from usage import gauges
 from usage.features import queries as features
 from usage.features.keys import Feature
@@ -193,6 +194,27 @@ def unarchive_assistant(*, member: Member, assistant: Assistant) -> None:
         row.archived_at = None
         row.save(update_fields=["archived_at"])
         _record(member, row, "assistant.unarchived")
+
+
+def archive_private_of(*, workspace_id: UUID, user_id: UUID) -> None:
+    """The person left the workspace: what only they could use takes no place of the plan any more.
+
+    Outside every workspace. Whoever comes back takes theirs out of the archive again.
+    """
+    with workspace_scope(workspace_id, allow_suspended=True), transaction.atomic():
+        rows = queries.list_all().filter(created_by_id=user_id, visibility=Visibility.PERSON)
+        ids = list(rows.select_for_update().values_list("id", flat=True))
+        if not ids:
+            return
+        Assistant.objects.filter(id__in=ids).update(archived_at=timezone.now())
+        gauges.note(workspace_id, Meter.ASSISTANTS, present=queries.list_all().count)
+        audit.record(
+            "assistant.archived_with_member",
+            actor=audit.SYSTEM,
+            workspace_id=workspace_id,
+            target=("workspace", workspace_id),
+            count=len(ids),
+        )
 
 
 def set_avatar(*, member: Member, assistant: Assistant, upload: UploadedFile) -> None:

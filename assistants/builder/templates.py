@@ -66,5 +66,24 @@ def _read(key: str) -> Template:
     with (FOLDER / f"{key}.yaml").open(encoding="utf-8") as file:
         said = yaml.safe_load(file)
     said["temperature"] = Decimal(str(said["temperature"]))
-    said["instructions"] = said["instructions"].strip()
+    said["instructions"] = _unwrapped(said["instructions"])
     return Template(key=key, **said)
+
+
+def _unwrapped(text: str) -> str:
+    """Lines that were broken for the file's width are whole: indented ones go on, and plain ones under plain ones."""
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        goes_on = (
+            bool(lines) and bool(lines[-1]) and _is_plain(line) and (line[:1] == " " or _is_plain(lines[-1]))
+        )
+        if goes_on:
+            lines[-1] += f" {line.strip()}"
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _is_plain(line: str) -> bool:
+    """Neither empty nor an item of a list."""
+    return bool(line.strip()) and not line.startswith("- ") and not line[:1].isdigit()
