@@ -244,7 +244,19 @@ API = {
     "invitation-resend": Route(
         {"POST": ("members:manage", 200)}, ids={"invitation_id": "invitation"}, shared=True
     ),
-    "assistant-list": Route({"GET": ("view", 200)}),
+    "assistant-list": Route({"GET": ("view", 200), "POST": ("assistants:manage", 201)}, data=ASSISTANT),
+    "assistant-detail": Route(
+        BUILDS | {"PATCH": ("assistants:manage", 200), "DELETE": ("assistants:manage", 204)},
+        ids=ONE_ASSISTANT,
+        data={"instructions": "Swept"},
+        shared=True,
+    ),
+    "assistant-versions": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-restore": Route({"POST": ("assistants:manage", 201)}, ids=VERSION, shared=True),
+    "assistant-pin": Route({"POST": ("assistants:manage", 200)}, ids=VERSION, shared=True),
+    "assistant-unpin": Route({"DELETE": ("assistants:manage", 204)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-duplicate": Route({"POST": ("assistants:manage", 201)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-unarchive": Route({"POST": ("assistants:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
     "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
     "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),

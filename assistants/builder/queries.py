@@ -92,6 +92,11 @@ def list_versions(assistant: Assistant) -> QuerySet[AssistantVersion]:
     return assistant.versions.order_by("-number")
 
 
+def no_versions() -> QuerySet[AssistantVersion]:
+    """For the schema's generator, which has no member."""
+    return AssistantVersion.objects.none()
+
+
 def access_version(assistant: Assistant, number: int) -> AssistantVersion:
     """Raises NotFound."""
     found = assistant.versions.filter(number=number).first()

@@ -5,7 +5,7 @@ const send = panel.querySelector("[data-trial-send]");
 const question = panel.querySelector("[data-trial-question]");
 const slot = document.getElementById("trial-problem");
 const unsent = panel.querySelector("template[data-unsent]");
-const isAsked = ({ detail }) => detail.elt === send;
+const isAsked = ({ detail }) => detail.requestConfig.elt === send;
 
 const showUnsent = () => slot.replaceChildren(unsent.content.cloneNode(true));
 
