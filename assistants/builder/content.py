@@ -36,7 +36,7 @@ class Content:
 
     def snapshot(self) -> dict[str, Any]:
         values = {name: getattr(self, name) for name in NAMES}
-        values["temperature"] = str(self.temperature.quantize(HUNDREDTH))
+        values["temperature"] = str(Decimal(self.temperature).quantize(HUNDREDTH))
         values["knowledge"] = sorted(str(each) for each in self.knowledge)
         return values
 

@@ -28,6 +28,11 @@ FIRST_INSTRUCTIONS = (
     "You are a helpful assistant for a team. Answer clearly and briefly; say so when you are not sure. "
     "Use Markdown where it helps."
 )
+FIRST_STARTERS = [
+    "Help me plan my week. Ask me first what is fixed.",
+    "Turn my notes into a short message to the team.",
+    "Compare two options in a table, and say which you would take.",
+]
 SHARING = ("visibility", "members")
 NAME_LENGTH = 80
 Visibility = Assistant.Visibility
@@ -40,6 +45,7 @@ def create_first_assistant(*, workspace_id: UUID) -> None:
         model=settings.CHAT_MODELS[0],
         description="A general assistant for everyday questions.",
         instructions=FIRST_INSTRUCTIONS,
+        starters=FIRST_STARTERS,
     )
     versions.write_first(_insert(first, slug="steward"), first, by=None)
 
