@@ -1,13 +1,14 @@
 """An assistant that is not saved: what its test is asked as. It travels in `Run.request` and nowhere else."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from assistants.builder import content
 from assistants.builder.content import Content
 from assistants.models import Assistant, Run
 from assistants.prompting.types import Ask
 
+DRAFTED = "drafted_knowledge"
 MOST_TURNS = 8
 """Earlier turns of a test that the next question follows."""
 
@@ -20,9 +21,17 @@ def assistant_of(run: Run) -> Assistant | None:
 
 
 def draft_of(assistant: Assistant | None, saved: Content) -> Assistant:
-    """Never to be saved. It has the id of the saved one, so that its knowledge is found."""
+    """Never to be saved. It has the id of the saved one, so that what belongs to that is found."""
     fields = {name: getattr(saved, name) for name in content.COLUMNS}
-    return Assistant(id=assistant.id if assistant else uuid4(), **fields)
+    draft = Assistant(id=assistant.id if assistant else uuid4(), **fields)
+    setattr(draft, DRAFTED, list(saved.knowledge))
+    return draft
+
+
+def knowledge_of(assistant: Assistant) -> list[UUID]:
+    """Ids of the documents that it searches whoever asks; of a draft those that its form says. One query at most."""
+    drafted: list[UUID] | None = getattr(assistant, DRAFTED, None)
+    return list(assistant.knowledge.values_list("document_id", flat=True)) if drafted is None else drafted
 
 
 def ask_of(run: Run) -> Ask:

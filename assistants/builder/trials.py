@@ -1,5 +1,7 @@
 """Tests of drafts: metered like every answer, and in no conversation."""
 
+from dataclasses import replace
+
 from django.db import transaction
 
 from accounts.permissions import Member
@@ -30,6 +32,8 @@ def start_trial(
     if len(question) > MAX_TEXT:
         raise about("question", f"A test question can have {MAX_TEXT:,} characters at most.")
     rules.check_content(draft)
+    present = drafts.knowledge_of(assistant) if assistant else []
+    draft = replace(draft, knowledge=rules.knowledge_for(member, draft.knowledge, present))
     told = [*drafts.told_by(earlier), {"role": "user", "content": question}]
     ask = Ask(member.user_id, drafts.draft_of(assistant, draft), question=question, told=tuple(told))
     sized = prompting.draft(ask)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assistants.builder import drafts, queries, trials
+from assistants.builder import drafts, queries, services, trials
 from assistants.builder.refusals import AssistantRefused
 from assistants.models import Assistant, Conversation, Message, Run
 from assistants.prompting import builder as prompting
@@ -10,6 +10,7 @@ from config import errors
 from tenants.scope import enter, workspace_scope
 from tests import factories
 from tests.assistants import streams
+from tests.assistants.builder import papers
 from usage.limits import services as limits
 from usage.limits.services import LimitSpec
 from usage.models import Hold, Limit, SubjectKind
@@ -135,6 +136,17 @@ def test_draft_is_never_saved_as_an_assistant(in_acme, owner):
     assert (found.instructions, found._state.adding) == ("Draft.", True)
     assert Assistant.objects.count() == before
     assert drafts.assistant_of(factories.ask(owner.member).run).name == "Steward"
+
+
+def test_knowledge_of_a_draft_is_what_its_form_says(in_acme, owner, member):
+    """What a colleague gave the saved one stays; what is a colleague's alone is not reached by a test."""
+    saved = factories.make_assistant(owner.member, "Saved")
+    given, private = papers.make(member.member, name="Given"), papers.make(member.member, name="Private")
+    own = papers.make(owner.member, name="Own")
+    services.edit_assistant(member=member.member, assistant=saved, changes={"knowledge": [given.id]})
+    run = factories.try_draft(owner.member, assistant=saved, knowledge=[own.id, private.id])
+    assert set(drafts.knowledge_of(drafts.assistant_of(run))) == {given.id, own.id}
+    assert drafts.knowledge_of(saved) == [given.id]
 
 
 def test_worker_streams_it_like_every_answer(stage):

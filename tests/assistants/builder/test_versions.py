@@ -9,8 +9,10 @@ from assistants.builder.refusals import AssistantArchived, AssistantRefused, Edi
 from assistants.models import Assistant, AssistantVersion
 from config import errors
 from tenants.models import AuditEntry
+from tenants.scope import enter, workspace_scope
 from tests import factories
 from tests.assistants.builder import papers
+from tests.usage.crowds import crowd
 
 
 @pytest.fixture
@@ -185,3 +187,22 @@ def test_content_that_cannot_be_is_refused_by_its_field(made, owner, changes, fi
         edit(owner, made, **changes)
     assert (refused.value.status, refused.value.data) == (422, {"field": field})
     assert list(snapshots(made)) == [1]
+
+
+def test_saves_at_once_are_numbered_one_after_the_other(committed):
+    user = factories.make_user()
+    workspace = factories.make_workspace(user)
+    member = factories.member_of(workspace, user)
+    with workspace_scope(workspace.id):
+        made = factories.make_assistant(member, "Busy")
+
+    def save(number: int) -> None:
+        with workspace_scope(workspace.id):
+            services.edit_assistant(member=member, assistant=made, changes={"instructions": f"{number}"})
+
+    crowd(6, save)
+    with enter(workspace):
+        kept = snapshots(made)
+        assert list(kept) == [1, 2, 3, 4, 5, 6, 7]
+        assert {kept[n]["instructions"] for n in range(2, 8)} == {"0", "1", "2", "3", "4", "5"}
+        assert Assistant.objects.get(id=made.id).instructions == kept[7]["instructions"]
