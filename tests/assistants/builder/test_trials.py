@@ -109,6 +109,9 @@ def test_without_scripts_the_answer_is_shown_when_asked_again(db, acme, owner):
     first = browser.post(URL, DRAFT)
     run = only_run(acme)
     assert f'name="told" value="{run.id}"' in first.content.decode()
+    assert 'method="post" action="/w/acme/assistants/new/"' in first.content.decode(), (
+        "saving is saving still"
+    )
     with workspace_scope(acme.id):
         factories.answer(run, "Arr, **a hold**.")
     again = browser.post(URL, DRAFT | {"question": "", "told": str(run.id)})
