@@ -72,6 +72,14 @@ def ref_of(workspace: Workspace) -> WorkspaceRef:
     return WorkspaceRef(**{name: getattr(workspace, name) for name in REF_FIELDS})
 
 
+def get_owner_id(workspace_id: UUID) -> UUID | None:
+    """The first of its owners who can still sign in."""
+    owners = Membership.objects.filter(
+        workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    return owners.order_by("created_at").values_list("user_id", flat=True).first()
+
+
 def list_owner_emails(workspace_id: UUID) -> list[str]:
     """Where mail about the workspace itself goes."""
     owners = Membership.objects.filter(

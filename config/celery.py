@@ -19,6 +19,7 @@ DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks"]
+TASKS += ["assistants.recall.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
