@@ -33,11 +33,14 @@ ASSISTANT = {
     "name": "Swept", "description": "", "instructions": "", "model": "gpt-4o-mini", "temperature": "0.5",
     "max_output_tokens": "100",
 }  # fmt: skip
+VERSION = {"assistant_id": "assistant", "version_id": "version"}
 KEY = {"name": "Swept", "scopes": ["view"]}
 LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
 STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
 RECEIPT = {"receipt_id": "receipt"}
 CONTRACT = {"contract_id": "contract"}
+ONE_ASSISTANT = {"assistant_id": "assistant"}
+BUILDS, BUILDS_ON = {"GET": ("assistants:manage", 200)}, {"POST": ("assistants:manage", 302)}
 SEES, MANAGES = {"GET": ("view", 200)}, {"GET": ("workspace:manage", 200)}
 LEADS_BACK = {"POST": ("workspace:manage", 302)}
 
@@ -60,6 +63,25 @@ WORKSPACE = {
     "assistant-edit": Route(
         {"GET": ("assistants:manage", 200), "POST": ("assistants:manage", 302)},
         ids={"assistant_id": "assistant"}, data=ASSISTANT, shared=True,
+    ),
+    "assistant-templates": Route(BUILDS),
+    "assistant-test": Route({"POST": ("assistants:manage", 200)}, data=ASSISTANT | {"question": "Hello"}),
+    "assistant-test-answer": Route(BUILDS, ids={"run_id": "trial"}),
+    "assistant-versions": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-compare": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-restore": Route(BUILDS_ON, ids=VERSION, shared=True),
+    "assistant-pin": Route(BUILDS_ON, ids=VERSION, shared=True),
+    "assistant-unpin": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-duplicate": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-archive": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-unarchive": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    # With a picture: tests/assistants/builder/test_avatar.py.
+    "assistant-avatar": Route({"GET": ("view", 404)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-avatar-change": Route(
+        {"POST": ("assistants:manage", 302)}, ids=ONE_ASSISTANT, data={"remove": "1"}, shared=True
+    ),
+    "assistant-limits": Route(
+        LEADS_BACK, ids=ONE_ASSISTANT, data={**LIMIT, "subject": "assistant:{assistant}"}, shared=True
     ),
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
@@ -222,7 +244,19 @@ API = {
     "invitation-resend": Route(
         {"POST": ("members:manage", 200)}, ids={"invitation_id": "invitation"}, shared=True
     ),
-    "assistant-list": Route({"GET": ("view", 200)}),
+    "assistant-list": Route({"GET": ("view", 200), "POST": ("assistants:manage", 201)}, data=ASSISTANT),
+    "assistant-detail": Route(
+        BUILDS | {"PATCH": ("assistants:manage", 200), "DELETE": ("assistants:manage", 204)},
+        ids=ONE_ASSISTANT,
+        data={"instructions": "Swept"},
+        shared=True,
+    ),
+    "assistant-versions": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-restore": Route({"POST": ("assistants:manage", 201)}, ids=VERSION, shared=True),
+    "assistant-pin": Route({"POST": ("assistants:manage", 200)}, ids=VERSION, shared=True),
+    "assistant-unpin": Route({"DELETE": ("assistants:manage", 204)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-duplicate": Route({"POST": ("assistants:manage", 201)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-unarchive": Route({"POST": ("assistants:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
     "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
     "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),

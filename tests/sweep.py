@@ -57,6 +57,8 @@ class Things:
     assistant: UUID
     key: UUID
     receipt: UUID
+    trial: UUID
+    version: UUID
     limit: int = 0
     stop: int = 0
     notice: int = 0
@@ -108,6 +110,8 @@ def make_things(
         turn = factories.ask(member, f"Question {mark}", assistant=assistant)
         ended = factories.answer(turn.run, f"Answer {mark}", state="failed", error_code="provider_cut")
         live = factories.ask(member, f"Another {mark}", assistant=assistant)
+        trial = factories.try_draft(member, f"Test {mark}", instructions=mark)
+        version = assistant.versions.get().id
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"
@@ -115,7 +119,7 @@ def make_things(
     assert ended.receipt_id is not None
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
-        ended.receipt_id,
+        ended.receipt_id, trial.id, version,
     )  # fmt: skip
 
 

@@ -135,6 +135,15 @@ ACTIONS: Mapping[str, str] = {
     # assistants
     "assistant.created": "Created an assistant",
     "assistant.edited": "Edited an assistant",
+    "assistant.duplicated": "Duplicated an assistant",
+    "assistant.archived": "Archived an assistant",
+    "assistant.archived_with_member": "Archived the private assistants of somebody who left",
+    "assistant.unarchived": "Took an assistant out of the archive",
+    "assistant.version_restored": "Restored a version of an assistant",
+    "assistant.version_pinned": "Pinned a version of an assistant",
+    "assistant.version_unpinned": "Unpinned an assistant’s version",
+    "assistant.avatar_set": "Set an assistant’s picture",
+    "assistant.avatar_removed": "Removed an assistant’s picture",
     "conversation.started": "Started a conversation",
     # records
     "audit.exported": "Exported the audit log",
