@@ -4,18 +4,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.models import Conversation, Message, Run
+from assistants.projects import queries as projects
 from config import errors
 
 SIDEBAR_LENGTH = 30
 
 
+def visible_to(member: Member) -> QuerySet[Conversation]:
+    """Their own, and those of projects that they are in. What was deleted is hidden from everybody."""
+    # SECURITY: conversations belong to the person who started them, also within a workspace; a project shares its own.
+    mine = Q(owner_id=member.user_id) | Q(project_id__in=projects.visible_project_ids(member))
+    return Conversation.objects.filter(mine, deleted_at=None)
+
+
 def list_conversations(member: Member) -> QuerySet[Conversation]:
-    # SECURITY: conversations belong to the person who started them, also within a workspace.
-    return Conversation.objects.filter(owner_id=member.user_id).order_by("-updated_at", "-id")
+    return visible_to(member).order_by("-updated_at", "-id")
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[RecentCo
 
 def access_conversation(member: Member, conversation_id: UUID) -> Conversation:
     """Raises NotFound."""
-    row = list_conversations(member).filter(id=conversation_id).select_related("assistant").first()
+    row = visible_to(member).filter(id=conversation_id).select_related("assistant").first()
     if row is None:
         raise errors.NotFound()
     return row
@@ -48,7 +55,7 @@ def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> M
     """Raises NotFound."""
     row = (
         Message.objects.filter(
-            id=message_id, conversation_id=conversation_id, conversation__owner_id=member.user_id
+            id=message_id, conversation_id=conversation_id, conversation__in=visible_to(member)
         )
         .select_related("conversation__assistant")
         .first()
@@ -60,7 +67,8 @@ def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> M
 
 def access_run(member: Member, run_id: UUID) -> Run:
     """Raises NotFound."""
-    row = Run.objects.filter(id=run_id, owner_id=member.user_id).first()
+    seen = Q(message=None, owner_id=member.user_id) | Q(message__conversation__in=visible_to(member))
+    row = Run.objects.filter(seen, id=run_id).first()
     if row is None:
         raise errors.NotFound()
     return row
