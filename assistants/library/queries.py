@@ -132,11 +132,17 @@ def access_deleted(member: Member, conversation_id: UUID) -> Conversation:
     return row
 
 
-def access_own(member: Member, conversation_id: UUID) -> Conversation:
-    """For what only its owner may do. Raises NotFound; Forbidden for a colleague's in a common project."""
+def access_visible(member: Member, conversation_id: UUID) -> Conversation:
+    """For reading. Raises NotFound."""
     row = scope_of(member).all().filter(id=conversation_id).select_related("assistant").first()
     if row is None:
         raise errors.NotFound()
+    return row
+
+
+def access_own(member: Member, conversation_id: UUID) -> Conversation:
+    """For what only its owner may do. Raises NotFound; Forbidden for a colleague's in a common project."""
+    row = access_visible(member, conversation_id)
     if row.owner_id != member.user_id:
         raise errors.Forbidden("Only the person who started this conversation may do that.")
     return row

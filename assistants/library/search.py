@@ -110,7 +110,7 @@ def _merged(
 
 def _hits(page: list[tuple[UUID, UUID | None]], query: SearchQuery) -> list[Hit]:
     rows = queries.rows_of([key for key, _ in page])
-    marked = {"start_sel": START, "stop_sel": STOP}
+    marked: dict[str, Any] = {"start_sel": START, "stop_sel": STOP}
     titled = Conversation.objects.filter(id__in=list(rows)).annotate(
         line=SearchHeadline("title", query, config="simple", highlight_all=True, **marked)
     )
@@ -123,7 +123,12 @@ def _hits(page: list[tuple[UUID, UUID | None]], query: SearchQuery) -> list[Hit]
     )  # fmt: skip
     snippets: dict[UUID, Any] = dict(lines.values_list("id", "line"))
     return [
-        Hit(rows[key], marks(titles[key]), marks(snippets.get(message_id, "")), message_id)
+        Hit(
+            rows[key],
+            marks(titles[key]),
+            marks(snippets.get(message_id, "") if message_id else ""),
+            message_id,
+        )
         for key, message_id in page
         if key in rows
     ]

@@ -8,7 +8,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.permissions import Member
-from assistants.models import Conversation, Project, ProjectMember
+from assistants.models import Conversation, Document, Project, ProjectMember
 from config import errors
 
 
@@ -68,6 +68,11 @@ def list_person_ids(project: Project) -> list[UUID]:
     """Everybody in it, its owner first, then in the order of joining."""
     joined = ProjectMember.objects.filter(project=project).order_by("created_at", "id")
     return [project.owner_id, *joined.values_list("user_id", flat=True)]
+
+
+def list_documents(project: Project) -> list[Document]:
+    """Its files, newest first."""
+    return list(Document.objects.filter(project=project).order_by("-created_at", "-id")[:200])
 
 
 def _count(rows: QuerySet[Any], group: str) -> Coalesce:
