@@ -181,6 +181,12 @@ def list_members(workspace_id: UUID) -> dict[UUID, str]:
     return {row.ref: row.user.name for row in sorted(rows, key=lambda row: row.user.name.lower())}
 
 
+def list_people(workspace_id: UUID) -> dict[UUID, str]:
+    """Who is in the workspace: names by the person's id, in order. One query."""
+    rows = User.objects.filter(memberships__workspace_id=workspace_id)
+    return {row.id: row.name for row in sorted(rows, key=lambda row: row.name.lower())}
+
+
 def names_of_keys(workspace_id: UUID, key_ids: Collection[UUID] | None = None) -> dict[UUID, str]:
     """Names of these keys of the workspace, or of all that are not revoked. One query."""
     rows = ApiKey.objects.filter(membership__workspace_id=workspace_id)
