@@ -19,6 +19,8 @@ DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks"]
+TASKS += ["assistants.recall.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -183,6 +185,11 @@ app.conf.update(
         "apply-retention": {
             "task": "assistants.retention.tasks.apply_retention",
             "schedule": crontab(hour=2, minute=20),
+            "options": {"expires": 3600},
+        },
+        "purge-deleted-conversations": {
+            "task": "assistants.library.tasks.purge_deleted",
+            "schedule": crontab(hour=2, minute=50),
             "options": {"expires": 3600},
         },
         "recheck-domains": {

@@ -138,6 +138,43 @@ WORKSPACE = {
     "audit-entry": Route({"GET": ("audit:view", 200)}, ids={"entry_id": "audit_entry"}, shared=True),
 }  # fmt: skip
 
+# Conversations kept and shared, projects. More in tests/assistants/test_library_*.py and test_projects*.py.
+CHATS = {"POST": ("chat", 302)}
+OWN_PROJECT = {"project_id": "project"}
+WORKSPACE |= {
+    "conversations": Route(SEES),
+    # What was deleted is there for its owner only, and this one is not deleted.
+    "conversation-undo": Route({"POST": ("view", 404)}, ids=CONVERSATION, works_read_only=True),
+    "conversation-delete": Route(
+        {"POST": ("view", 302)}, ids={"conversation_id": "conversation"}, works_read_only=True
+    ),
+    "conversation-rename": Route({"GET": ("chat", 200), **CHATS}, ids=CONVERSATION, data={"title": "Swept"}),
+    "conversation-tags": Route(CHATS, ids=CONVERSATION, data={"tags": "swept"}),
+    "conversation-move": Route(CHATS, ids=CONVERSATION, data={"project": "{project}"}),
+    "conversation-pin": Route(CHATS, ids=CONVERSATION),
+    "conversation-archive": Route(CHATS, ids=CONVERSATION),
+    "conversation-share": Route(
+        {"GET": ("chat", 200), "POST": ("chat", 201)}, ids=CONVERSATION, data={"days": "7"}
+    ),
+    "conversation-links": Route(SEES),
+    "conversation-link-revoke": Route({"POST": ("view", 302)}, ids={"link_id": "link"}, works_read_only=True),
+    "conversation-export": Route(SEES, ids=CONVERSATION),
+    # Without a file; with one: tests/assistants/test_library_import.py.
+    "conversations-import": Route({"GET": ("chat", 200), "POST": ("chat", 422)}),
+    "conversations-import-progress": Route({"GET": ("chat", 200), **CHATS}, ids={"import_id": "import_id"}),
+    "projects": Route(SEES),
+    "project-create": Route({"GET": ("chat", 200), **CHATS}, data={"name": "Swept"}),
+    "project": Route(SEES, ids=OWN_PROJECT),
+    "project-edit": Route({"GET": ("chat", 200), **CHATS}, ids=OWN_PROJECT, data={"name": "Swept"}),
+    "project-members": Route(SEES, ids=OWN_PROJECT),
+    # Without a choice, and of oneself; with others: tests/assistants/test_projects.py.
+    "project-member-add": Route({"POST": ("chat", 422)}, ids=OWN_PROJECT),
+    "project-member-remove": Route(
+        {"POST": ("view", 409)}, ids=OWN_PROJECT | {"user_id": "user"}, works_read_only=True
+    ),
+    "project-archive": Route(CHATS, ids=OWN_PROJECT),
+}
+
 # Only somebody who proved just now who they are gets further: tests/accounts/test_workspaces_ending.py.
 OWNS = "workspace:own"
 WORKSPACE |= {
@@ -357,6 +394,8 @@ PUBLIC = {
     "workspace-create": (302, 200, 200),
     "workspace-slug": (302, 200, 200),
     "handoff": (400, 400, 400),
+    # Real links and what they show: tests/assistants/test_library_sharing.py.
+    "shared": (404, 404, 404),
     "brand-logo": (404, 404, 404),
     "brand-stylesheet": (200, 200, 200),
     "domains-allowed": (404, 404, 404),

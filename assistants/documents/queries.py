@@ -1,0 +1,186 @@
+"""Which documents somebody sees, and the passages of them. In the workspace."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models.functions import Coalesce
+
+from accounts.permissions import Member, Permission
+from assistants.builder import queries as builder_queries
+from assistants.models import (
+    Assistant,
+    AssistantKnowledge,
+    Attachment,
+    Conversation,
+    Document,
+    DocumentChunk,
+    Project,
+    ProjectMember,
+    ResumeProfile,
+)
+from config import errors
+from tenants import keys
+
+
+class PassageGone(errors.NotFound):
+    """Its document was uploaded anew since, or deleted. `data`: action_url, when the document is still there."""
+
+    code = "passage_gone"
+    message = "This passage is no longer there: the document was uploaded anew or deleted since."
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A piece of a document that was found. `page`: 0 where there are none."""
+
+    id: UUID
+    document_id: UUID
+    name: str
+    page: int
+    heading: str
+    text: str
+    tokens: int
+
+
+def projects_of(person_id: UUID) -> QuerySet[Project]:
+    """Those whose files the person sees."""
+    belongs = ProjectMember.objects.filter(project=OuterRef("id"), user_id=person_id)
+    return Project.objects.filter(Q(owner_id=person_id) | Exists(belongs), archived_at=None)
+
+
+def visible_to_person(person_id: UUID) -> QuerySet[Document]:
+    # SECURITY: a document of one person is no other's, whatever their role; a résumé never is.
+    mine = Q(owner_id=person_id, project=None) | Q(project__in=projects_of(person_id))
+    shared = Q(project=None, is_shared=True, kind=Document.Kind.FILE)
+    return Document.objects.filter(mine | shared)
+
+
+def visible_to(member: Member) -> QuerySet[Document]:
+    """The library: the member's own, those shared with the workspace, and those of their projects."""
+    return visible_to_person(member.user_id)
+
+
+def readable_by(member: Member) -> QuerySet[Document]:
+    """Besides the library what an answer may cite: knowledge of assistants that the member may use."""
+    known = AssistantKnowledge.objects.filter(
+        document=OuterRef("id"), assistant__in=builder_queries.list_assistants(member)
+    )
+    given = Attachment.objects.filter(
+        document=OuterRef("id"), message__conversation__project__in=projects_of(member.user_id)
+    )
+    mine = Q(id__in=visible_to(member).values("id"))
+    return Document.objects.filter(mine | Exists(known) | Exists(given))
+
+
+def list_documents(member: Member) -> QuerySet[Document]:
+    """For the page: newest first, without résumés, which have a page of their own."""
+    rows = visible_to(member).filter(kind=Document.Kind.FILE).select_related("project")
+    return rows.order_by("-created_at", "-id")
+
+
+def access_document(member: Member, document_id: UUID) -> Document:
+    """One that the member may read. Raises NotFound."""
+    row = readable_by(member).select_related("project").filter(id=document_id).first()
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def may_change(member: Member, document: Document) -> bool:
+    """Its owner; of a project's file its project's owner too, of a shared one whoever manages the workspace."""
+    if document.owner_id == member.user_id:
+        return True
+    if document.project is not None:
+        return document.project.owner_id == member.user_id
+    return document.is_shared and member.can(Permission.WORKSPACE_MANAGE)
+
+
+def access_changeable(member: Member, document_id: UUID) -> Document:
+    """Raises NotFound; Forbidden where the member may only read it."""
+    row = access_document(member, document_id)
+    if not may_change(member, row):
+        raise errors.Forbidden("Only whoever uploaded this document can change it.")
+    return row
+
+
+def access_project(member: Member, project_id: UUID) -> Project:
+    """Raises NotFound."""
+    row = projects_of(member.user_id).filter(id=project_id).first()
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def list_passages(document: Document) -> QuerySet[DocumentChunk]:
+    return document.chunks.defer("search").order_by("number")
+
+
+def access_passage(document: Document, passage_id: UUID) -> DocumentChunk:
+    """Raises PassageGone."""
+    row = document.chunks.defer("search").filter(id=passage_id).first()
+    if row is None:
+        raise PassageGone()
+    return row
+
+
+def get_resume(person_id: UUID) -> Document | None:
+    """The person's own. One query."""
+    rows = Document.objects.filter(owner_id=person_id, kind=Document.Kind.RESUME)
+    return rows.select_related("profile").order_by("-created_at").first()
+
+
+def get_profile(person_id: UUID) -> ResumeProfile | None:
+    return ResumeProfile.objects.filter(person_id=person_id).order_by("-created_at").first()
+
+
+def stored_bytes() -> int:
+    """All files of the workspace: documents, and what was given with questions without becoming one."""
+    documents = Document.objects.aggregate(sum=Coalesce(Sum("size_bytes"), Value(0)))["sum"]
+    loose = Attachment.objects.filter(document=None).exclude(file="")
+    return int(documents) + int(loose.aggregate(sum=Coalesce(Sum("size_bytes"), Value(0)))["sum"])
+
+
+def count_by_state(member: Member) -> dict[str, int]:
+    rows = list_documents(member).order_by().values_list("state").annotate(count=Count("id"))
+    return dict(rows)
+
+
+def scope_of(*, assistant: Assistant | None, conversation: Conversation | None) -> Q | None:
+    """Passages that an answer may use unasked: the assistant's knowledge, the project's files, what was given with the
+    conversation's questions. None when there is nothing to search by."""
+    found: list[Q] = []
+    if assistant is not None:
+        known = AssistantKnowledge.objects.filter(assistant=assistant).values("document")
+        found.append(Q(document__in=known))
+    if conversation is not None:
+        given = Attachment.objects.filter(message__conversation=conversation).exclude(document=None)
+        found.append(Q(document__in=given.values("document")))
+        if conversation.project_id:
+            found.append(Q(document__project=conversation.project_id))
+    if not found:
+        return None
+    scope = Q()
+    for part in found:
+        scope |= part
+    return scope
+
+
+def library_of(person_id: UUID) -> Q:
+    """Passages of all that the person sees: for a search that was asked for."""
+    return Q(document__in=visible_to_person(person_id).values("id"))
+
+
+def file_name(workspace_id: UUID, name: str) -> str:
+    return keys.file_name(workspace_id, "documents", name)
+
+
+def passages_of(ids: list[UUID]) -> dict[UUID, Passage]:
+    """One query."""
+    rows: Any = DocumentChunk.objects.filter(id__in=ids).select_related("document").defer("search")
+    return {row.id: _passage(row) for row in rows}
+
+
+def _passage(row: DocumentChunk) -> Passage:
+    return Passage(row.id, row.document_id, row.document.name, row.page, row.heading, row.text, row.tokens)

@@ -1,0 +1,221 @@
+"""Writes to documents. What is uploaded is examined first; what it holds is read later, by a worker (`parsing`)."""
+
+import hashlib
+import logging
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from uuid import UUID, uuid4
+
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError as BrokerError
+
+from accounts.permissions import Member
+from assistants.documents import intake, queries
+from assistants.documents.refusals import TypeNotAllowed
+from assistants.models import Document, Project
+from tenants import audit
+from usage import gauges
+from usage.models import Meter
+
+MAX_NAME = 200
+REPLACED = ["name", "media_type", "size_bytes", "sha256", "file", "state", "error_code", "version", "attempt", "progress"]
+REPLACED += ["updated_at"]
+logger = logging.getLogger(__name__)
+
+
+def upload(
+    *,
+    member: Member,
+    file: UploadedFile,
+    project: Project | None = None,
+    is_shared: bool = False,
+    kind: str = Document.Kind.FILE,
+) -> Document:
+    """Takes a file in; a worker reads it afterwards. The member may use `project`.
+
+    A file of the same name in the same place, uploaded by the same person, takes the former one's place: its passages
+    stay until the new ones are there. The same content again changes nothing. Of résumés everybody has one.
+    Raises FileRefused (see `intake.examine`) and QuotaExceeded.
+    """
+    examined = _examined(file)
+    values = {
+        "name": clean_name(file.name or "", examined.extension),
+        "media_type": examined.media_type,
+        "size_bytes": file.size,
+        "sha256": _hash_of(file),
+    }
+    where = {"owner_id": member.user_id, "project": project, "is_shared": is_shared, "kind": kind}
+    same = where if kind == Document.Kind.RESUME else {**where, "name": values["name"]}
+    with _stored(member.workspace_id, file, examined.extension) as stored, transaction.atomic():
+        # The counter's lock lets one upload in at a time: nobody else makes a document of this name meanwhile.
+        gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
+        former = Document.objects.select_for_update().filter(**same).order_by("-created_at").first()
+        if former is not None:
+            return _replace(member, former, values, stored)
+        _take(member.workspace_id, file.size or 0)
+        now = timezone.now()
+        document = Document.objects.create(
+            **where, **values, file=stored.keep(), created_at=now, updated_at=now
+        )
+        _record(member, "document.uploaded", document)
+        _enqueue_on_commit(member.workspace_id, document.id)
+        return document
+
+
+def replace(*, member: Member, document: Document, file: UploadedFile) -> Document:
+    """Another file in its place, under the new file's name. Raises as `upload` does."""
+    examined = _examined(file)
+    values = {
+        "name": clean_name(file.name or "", examined.extension),
+        "media_type": examined.media_type,
+        "size_bytes": file.size,
+        "sha256": _hash_of(file),
+    }
+    with _stored(member.workspace_id, file, examined.extension) as stored, transaction.atomic():
+        gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
+        former = Document.objects.select_for_update().get(id=document.id)
+        return _replace(member, former, values, stored)
+
+
+def _replace(member: Member, former: Document, values: dict[str, object], stored: "_Stored") -> Document:
+    is_same = former.sha256 == values["sha256"] and former.state != Document.State.FAILED
+    if is_same:
+        return former
+    size = values["size_bytes"]
+    assert isinstance(size, int)
+    _take(member.workspace_id, max(size - former.size_bytes, 0))
+    old_file = former.file
+    for name, value in values.items():
+        setattr(former, name, value)
+    former.file, former.version, former.attempt = stored.keep(), former.version + 1, 0
+    former.state, former.error_code, former.progress = Document.State.UPLOADED, "", 0
+    former.updated_at = timezone.now()
+    former.save(update_fields=REPLACED)
+    gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
+    _record(member, "document.replaced", former)
+    transaction.on_commit(lambda: default_storage.delete(old_file), robust=True)
+    _enqueue_on_commit(member.workspace_id, former.id)
+    return former
+
+
+def share(*, member: Member, document: Document, is_shared: bool) -> None:
+    """With everyone in the workspace, or with nobody any more."""
+    if document.is_shared == is_shared:
+        return
+    with transaction.atomic():
+        Document.objects.filter(id=document.id).update(is_shared=is_shared)
+        _record(member, "document.shared" if is_shared else "document.unshared", document)
+
+
+def delete(*, member: Member, document: Document) -> None:
+    """With its passages, their vectors, and the file."""
+    with transaction.atomic():
+        _record(member, "document.deleted", document)
+        erase([document.id])
+        gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
+
+
+def erase(ids: list[UUID]) -> int:
+    """Rows, passages, vectors; the files once the transaction is committed. Returns how many documents. Inside a
+    transaction, in the workspace."""
+    rows = Document.objects.filter(id__in=ids)
+    names = [name for name in rows.values_list("file", flat=True) if name]
+    rows.delete()
+    transaction.on_commit(lambda: _delete_files(names), robust=True)
+    return len(names)
+
+
+def retry(*, member: Member, document: Document) -> None:
+    """Reads it again after it failed."""
+    with transaction.atomic():
+        waiting = {"state": Document.State.UPLOADED, "error_code": "", "attempt": 0, "progress": 0}
+        rows = Document.objects.filter(id=document.id, state=Document.State.FAILED)
+        # The version too: what an earlier attempt still holds is no longer the present one.
+        if rows.update(**waiting, version=document.version + 1, updated_at=timezone.now()):
+            _record(member, "document.read_again", document)
+            _enqueue_on_commit(member.workspace_id, document.id)
+
+
+def _examined(file: UploadedFile) -> intake.Examined:
+    examined = intake.examine(file)
+    if examined.kind != "document":
+        raise TypeNotAllowed("Pictures hold no text that can be read. Give them with a question in the chat.")
+    return examined
+
+
+def clean_name(name: str, extension: str) -> str:
+    """What people see; never part of a path. Controls, directions and separators are taken out."""
+    last = PurePosixPath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
+    kept = "".join(letter for letter in last if unicodedata.category(letter)[0] != "C")
+    kept = " ".join(kept.split()) or f"document.{extension}"
+    if len(kept) <= MAX_NAME:
+        return kept
+    tail = f".{extension}"
+    return kept[: MAX_NAME - len(tail)] + tail
+
+
+def _hash_of(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+class _Stored:
+    def __init__(self, name: str) -> None:
+        self.name, self.is_kept = name, False
+
+    def keep(self) -> str:
+        self.is_kept = True
+        return self.name
+
+
+@contextmanager
+def _stored(workspace_id: UUID, file: UploadedFile, extension: str) -> Iterator[_Stored]:
+    """The file in the storage, before the transaction; gone again unless a row that was committed names it."""
+    wanted = queries.file_name(workspace_id, f"{uuid4()}.{extension}")
+    stored = _Stored(default_storage.save(wanted, file))
+    is_whole = False
+    try:
+        yield stored
+        is_whole = True
+    finally:
+        if not (is_whole and stored.is_kept):
+            default_storage.delete(stored.name)
+
+
+def _delete_files(names: list[str]) -> None:
+    for name in names:
+        default_storage.delete(name)
+
+
+def _take(workspace_id: UUID, size: int) -> None:
+    gauges.take(workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes, wanted=size)
+
+
+def _record(member: Member, action: str, document: Document) -> None:
+    audit.record(
+        action, actor=member.actor, workspace_id=member.workspace_id, target=("document", document.id)
+    )
+
+
+def _enqueue_on_commit(workspace_id: UUID, document_id: UUID) -> None:
+    transaction.on_commit(lambda: enqueue(workspace_id=workspace_id, document_id=document_id))
+
+
+def enqueue(*, workspace_id: UUID, document_id: UUID) -> None:
+    """Wakes a worker. A broker that is away costs minutes, not the document: the sweep enqueues what nobody claimed."""
+    from assistants.documents.tasks import parse_document  # noqa: PLC0415  tasks call services
+
+    try:
+        parse_document.apply_async(
+            kwargs={"workspace_id": str(workspace_id), "document_id": str(document_id)}
+        )
+    except BrokerError:
+        logger.warning("a document was not enqueued; the sweep will", extra={"document_id": str(document_id)})
