@@ -20,6 +20,7 @@ DELIVERY_SECONDS = 3
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks"]
 TASKS += ["assistants.recall.tasks"]
+TASKS += ["assistants.memory.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
