@@ -26,6 +26,7 @@ OPEN = (
     "/legal/cookies/",
     "/cookies/",
     "/no-such-page/",
+    "/share/made-up/",
     "/invitations/made-up/",
 )
 SIGNED_IN = (
@@ -34,6 +35,8 @@ SIGNED_IN = (
     "/w/acme/settings/sso/", "/w/acme/settings/sso/oidc/", "/w/acme/settings/sso/saml/",
     "/me/", "/me/profile/", "/accounts/email/", "/accounts/password/change/", "/accounts/logout/", "/w/acme/",
     "/w/acme/chat/",
+    "/w/acme/conversations/", "/w/acme/conversations/?q=index", "/w/acme/conversations/?show=deleted",
+    "/w/acme/conversations/links/", "/w/acme/conversations/import/", "/w/acme/projects/", "/w/acme/projects/new/",
     "/w/acme/assistants/", "/w/acme/assistants/new/", "/w/no-such-workspace/", "/w/acme/billing/",
     "/workspaces/new/", "/w/acme/settings/", "/w/acme/settings/brand/", "/w/acme/settings/domain/",
     "/w/acme/billing/plans/", "/w/acme/billing/plans/?plan=pro", "/w/acme/billing/invoices/", "/w/acme/billing/log/",
