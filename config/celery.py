@@ -18,7 +18,7 @@ RETRY_SECONDS = 60
 DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
-TASKS += ["assistants.retention.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.documents.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -184,6 +184,11 @@ app.conf.update(
             "task": "assistants.retention.tasks.apply_retention",
             "schedule": crontab(hour=2, minute=20),
             "options": {"expires": 3600},
+        },
+        "sweep-documents": {
+            "task": "assistants.documents.tasks.sweep_documents",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
         },
         "recheck-domains": {
             "task": "tenants.tasks.recheck_domains",

@@ -136,6 +136,13 @@ ACTIONS: Mapping[str, str] = {
     "assistant.created": "Created an assistant",
     "assistant.edited": "Edited an assistant",
     "conversation.started": "Started a conversation",
+    "document.uploaded": "Uploaded a document",
+    "document.replaced": "Uploaded a document anew",
+    "document.shared": "Shared a document with the workspace",
+    "document.unshared": "Stopped sharing a document with the workspace",
+    "document.read_again": "Had a document read again",
+    "document.deleted": "Deleted a document",
+    "resume.edited": "Edited the profile from their résumé",
     # records
     "audit.exported": "Exported the audit log",
     "receipts.checkpoints_mailed": "Mailed checkpoints of the logs to the owners",
@@ -166,7 +173,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
-    "assistants": ("Assistants and conversations", ("assistant", "conversation")),
+    "assistants": ("Assistants and conversations", ("assistant", "conversation", "document", "resume")),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),
     "records": ("Receipts, prices and books",
@@ -175,6 +182,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OBJECTS: Mapping[str, str] = {
     "api_key": "API key",
+    "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",
     "billing_account": "billing account",
