@@ -72,6 +72,14 @@ def ref_of(workspace: Workspace) -> WorkspaceRef:
     return WorkspaceRef(**{name: getattr(workspace, name) for name in REF_FIELDS})
 
 
+def get_owner_id(workspace_id: UUID) -> UUID | None:
+    """The first of its owners who can still sign in."""
+    owners = Membership.objects.filter(
+        workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
+    )
+    return owners.order_by("created_at").values_list("user_id", flat=True).first()
+
+
 def list_owner_emails(workspace_id: UUID) -> list[str]:
     """Where mail about the workspace itself goes."""
     owners = Membership.objects.filter(
@@ -171,6 +179,12 @@ def list_members(workspace_id: UUID) -> dict[UUID, str]:
     """Who is in the workspace: names by reference, in order. One query."""
     rows = PersonReference.objects.filter(user__memberships__workspace_id=workspace_id).select_related("user")
     return {row.ref: row.user.name for row in sorted(rows, key=lambda row: row.user.name.lower())}
+
+
+def list_people(workspace_id: UUID) -> dict[UUID, str]:
+    """Who is in the workspace: names by the person's id, in order. One query."""
+    rows = User.objects.filter(memberships__workspace_id=workspace_id)
+    return {row.id: row.name for row in sorted(rows, key=lambda row: row.name.lower())}
 
 
 def names_of_keys(workspace_id: UUID, key_ids: Collection[UUID] | None = None) -> dict[UUID, str]:

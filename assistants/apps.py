@@ -7,6 +7,7 @@ class AssistantsConfig(AppConfig):
     def ready(self) -> None:
         from assistants.builder import queries as builder_queries  # noqa: PLC0415
         from assistants.builder import services as builder_services  # noqa: PLC0415
+        from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
         from assistants.personal_data import HOLDINGS  # noqa: PLC0415
         from assistants.retention import queries as retention  # noqa: PLC0415
@@ -23,6 +24,6 @@ class AssistantsConfig(AppConfig):
         ports.web_started.fill(tokens.warm_up)
         ports.hold_decided.fill(runs_services.decide_waiting)
         ports.runs_ended.fill(sweep.list_ended)
-        ports.membership_ended.fill(runs_services.stop_runs_of_person)
+        ports.membership_ended.fill(member_left)
         ports.workspace_stopped.fill(sweep.end_workspace)
         inventory.add(retention.inventory_of)

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from accounts.links import page_url
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
+from assistants.builder import presenters as builder_presenters
 from assistants.builder import queries as builder_queries
 from assistants.chat import queries
 from assistants.chat.queries import RecentConversation
@@ -37,7 +38,7 @@ def dashboard(request: MemberRequest) -> HttpResponse:
             {
                 "label": "Make an assistant of your own",
                 "is_done": len(assistants) > 1,
-                "url": page_url(request, "assistant-create"),
+                "url": page_url(request, "assistant-templates"),
             },
         ],
     }
@@ -60,6 +61,8 @@ def _assistant(request: MemberRequest, row: Assistant) -> dict[str, object]:
         "name": row.name,
         "description": row.description,
         "model": row.model,
+        "initials": row.name[:1],
+        "image": builder_presenters.avatar_url(request, row),
         "url": page_url(request, "assistant-edit", assistant_id=row.id),
         "chat_url": f"{page_url(request, 'chat')}?assistant={row.id}",
     }

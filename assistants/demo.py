@@ -17,6 +17,7 @@ from accounts.legal import documents
 from accounts.legal import services as legal
 from accounts.models import ApiKey, Membership, User
 from accounts.permissions import Member, Permission
+from assistants.builder import demo as builder_demo
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
@@ -57,7 +58,7 @@ PEOPLE = {
     ],
 }
 STAFF = Person("staff@steward.test", "Sam Staff", "staff")
-ASSISTANTS = [
+ASSISTANTS: list[dict[str, Any]] = [
     {
         "name": "Code reviewer",
         "description": "Reads code and names the riskiest line first.",
@@ -145,6 +146,9 @@ def _workspace(slug: str, people: list[Person]) -> bool:
     members = [_member(workspace, user) for user in users[:3]]
     talkers = [member for member in members if member.can_chat]
     assistants = _make_assistants(workspace, talkers[0])
+    if slug == "acme":
+        with workspace_scope(workspace.id):
+            builder_demo.furnish(talkers, assistants[-1])
     _use(get_ref(id=workspace.id), talkers, assistants, key)
     _tell_seeds("workspace_used", workspace)
     return True

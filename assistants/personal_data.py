@@ -15,12 +15,12 @@ from assistants.builder.personal_data import HELD as builder
 from assistants.documents.personal_data import HELD as documents
 from assistants.library.personal_data import HELD as library
 from assistants.memory.personal_data import HELD as memory
-from assistants.models import Assistant, Conversation, Message, Run
+from assistants.models import Conversation, Message, Run
 from assistants.projects.personal_data import HELD as projects
 from assistants.providers.personal_data import HELD as providers
 from assistants.tools.personal_data import HELD as tools
 from config import redis as redis_clients
-from config.personal import Exported, Holding, NotYet, Subject, deleted, emptied
+from config.personal import Exported, Holding, NotYet, Subject, deleted
 from tenants import keys
 from tenants.scope import current_workspace
 
@@ -91,17 +91,6 @@ CHAT: list[Holding] = [
         ("id", "title", "assistant__name", "created_at", "updated_at"),
         person=deleted(lambda subject: Conversation.objects.filter(owner_id=subject.user_id)),
         workspace=deleted(_all("assistants.Conversation", "created_at")),
-    ),
-    Exported(
-        "assistants.Assistant",
-        "Assistants",
-        (
-            "id", "name", "slug", "description", "instructions", "model", "temperature", "max_output_tokens",
-            "created_at", "updated_at", "archived_at",
-        ),
-        # They stay for the team; nobody made them.
-        person=emptied(lambda subject: Assistant.objects.filter(created_by_id=subject.user_id), created_by_id=None),
-        workspace=deleted(_all("assistants.Assistant", "created_at")),
     ),
 ]  # fmt: skip
 HOLDINGS: list[Holding] = [*CHAT, *builder, *projects, *library, *memory, *documents, *providers, *tools]

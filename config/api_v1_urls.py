@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("accounts.tokens.api_urls")),
     path("", include("usage.statements.api_urls")),
     path("", include("usage.api_urls")),
+    path("", include("assistants.builder.api_urls")),
     path("", include("assistants.chat.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),

@@ -19,6 +19,9 @@ DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks"]
+TASKS += ["assistants.retention.tasks"]
+TASKS += ["assistants.recall.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -189,6 +192,10 @@ app.conf.update(
             "task": "assistants.documents.tasks.sweep_documents",
             "schedule": RETRY_SECONDS,
             "options": {"expires": RETRY_SECONDS},
+        "purge-deleted-conversations": {
+            "task": "assistants.library.tasks.purge_deleted",
+            "schedule": crontab(hour=2, minute=50),
+            "options": {"expires": 3600},
         },
         "recheck-domains": {
             "task": "tenants.tasks.recheck_domains",

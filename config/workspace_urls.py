@@ -4,6 +4,8 @@ from django.urls import include, path
 
 urlpatterns = [
     path("chat/", include("assistants.chat.urls")),
+    path("conversations/", include("assistants.library.urls")),
+    path("projects/", include("assistants.projects.urls")),
     path("assistants/", include("assistants.builder.urls")),
     path("audit/", include("accounts.auditlog.urls")),
     path("keys/", include("accounts.workspace_urls")),

@@ -22,6 +22,8 @@ from accounts.models import Membership, User
 from accounts.permissions import ROLE_PERMISSIONS, Member
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
+from assistants.builder import trials
+from assistants.builder.content import Content
 from assistants.chat import services as chat_services
 from assistants.llm import tokens
 from assistants.models import Assistant, Run
@@ -185,6 +187,13 @@ def make_assistant(member: Member, name: str = "Reviewer", **fields) -> Assistan
     options = {"instructions": "", "model": "gpt-4o-mini", "temperature": Decimal("0.7")}
     options |= {"max_output_tokens": 2048, **fields}
     return builder_services.create_assistant(member=member, name=name, **options)
+
+
+def try_draft(member: Member, question: str = "What is a hold?", **fields) -> Run:
+    """A queued test of an unsaved draft. Inside the member's workspace."""
+    options = {"assistant": fields.pop("assistant", None), "earlier": fields.pop("earlier", [])}
+    draft = Content(**{"name": "Draft", "model": "gpt-4o-mini", **fields})
+    return trials.start_trial(member=member, draft=draft, question=question, **options)
 
 
 def ask(member: Member, text: str = "What is a hold?", **fields) -> chat_services.Turn:

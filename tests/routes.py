@@ -33,11 +33,14 @@ ASSISTANT = {
     "name": "Swept", "description": "", "instructions": "", "model": "gpt-4o-mini", "temperature": "0.5",
     "max_output_tokens": "100",
 }  # fmt: skip
+VERSION = {"assistant_id": "assistant", "version_id": "version"}
 KEY = {"name": "Swept", "scopes": ["view"]}
 LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
 STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
 RECEIPT = {"receipt_id": "receipt"}
 CONTRACT = {"contract_id": "contract"}
+ONE_ASSISTANT = {"assistant_id": "assistant"}
+BUILDS, BUILDS_ON = {"GET": ("assistants:manage", 200)}, {"POST": ("assistants:manage", 302)}
 SEES, MANAGES = {"GET": ("view", 200)}, {"GET": ("workspace:manage", 200)}
 LEADS_BACK = {"POST": ("workspace:manage", 302)}
 
@@ -60,6 +63,25 @@ WORKSPACE = {
     "assistant-edit": Route(
         {"GET": ("assistants:manage", 200), "POST": ("assistants:manage", 302)},
         ids={"assistant_id": "assistant"}, data=ASSISTANT, shared=True,
+    ),
+    "assistant-templates": Route(BUILDS),
+    "assistant-test": Route({"POST": ("assistants:manage", 200)}, data=ASSISTANT | {"question": "Hello"}),
+    "assistant-test-answer": Route(BUILDS, ids={"run_id": "trial"}),
+    "assistant-versions": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-compare": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-restore": Route(BUILDS_ON, ids=VERSION, shared=True),
+    "assistant-pin": Route(BUILDS_ON, ids=VERSION, shared=True),
+    "assistant-unpin": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-duplicate": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-archive": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    "assistant-unarchive": Route(BUILDS_ON, ids=ONE_ASSISTANT, shared=True),
+    # With a picture: tests/assistants/builder/test_avatar.py.
+    "assistant-avatar": Route({"GET": ("view", 404)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-avatar-change": Route(
+        {"POST": ("assistants:manage", 302)}, ids=ONE_ASSISTANT, data={"remove": "1"}, shared=True
+    ),
+    "assistant-limits": Route(
+        LEADS_BACK, ids=ONE_ASSISTANT, data={**LIMIT, "subject": "assistant:{assistant}"}, shared=True
     ),
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
@@ -115,6 +137,43 @@ WORKSPACE = {
     "audit-export": Route({"GET": ("audit:view", 200)}, overseen_by="audit:view"),
     "audit-entry": Route({"GET": ("audit:view", 200)}, ids={"entry_id": "audit_entry"}, shared=True),
 }  # fmt: skip
+
+# Conversations kept and shared, projects. More in tests/assistants/test_library_*.py and test_projects*.py.
+CHATS = {"POST": ("chat", 302)}
+OWN_PROJECT = {"project_id": "project"}
+WORKSPACE |= {
+    "conversations": Route(SEES),
+    # What was deleted is there for its owner only, and this one is not deleted.
+    "conversation-undo": Route({"POST": ("view", 404)}, ids=CONVERSATION, works_read_only=True),
+    "conversation-delete": Route(
+        {"POST": ("view", 302)}, ids={"conversation_id": "conversation"}, works_read_only=True
+    ),
+    "conversation-rename": Route({"GET": ("chat", 200), **CHATS}, ids=CONVERSATION, data={"title": "Swept"}),
+    "conversation-tags": Route(CHATS, ids=CONVERSATION, data={"tags": "swept"}),
+    "conversation-move": Route(CHATS, ids=CONVERSATION, data={"project": "{project}"}),
+    "conversation-pin": Route(CHATS, ids=CONVERSATION),
+    "conversation-archive": Route(CHATS, ids=CONVERSATION),
+    "conversation-share": Route(
+        {"GET": ("chat", 200), "POST": ("chat", 201)}, ids=CONVERSATION, data={"days": "7"}
+    ),
+    "conversation-links": Route(SEES),
+    "conversation-link-revoke": Route({"POST": ("view", 302)}, ids={"link_id": "link"}, works_read_only=True),
+    "conversation-export": Route(SEES, ids=CONVERSATION),
+    # Without a file; with one: tests/assistants/test_library_import.py.
+    "conversations-import": Route({"GET": ("chat", 200), "POST": ("chat", 422)}),
+    "conversations-import-progress": Route({"GET": ("chat", 200), **CHATS}, ids={"import_id": "import_id"}),
+    "projects": Route(SEES),
+    "project-create": Route({"GET": ("chat", 200), **CHATS}, data={"name": "Swept"}),
+    "project": Route(SEES, ids=OWN_PROJECT),
+    "project-edit": Route({"GET": ("chat", 200), **CHATS}, ids=OWN_PROJECT, data={"name": "Swept"}),
+    "project-members": Route(SEES, ids=OWN_PROJECT),
+    # Without a choice, and of oneself; with others: tests/assistants/test_projects.py.
+    "project-member-add": Route({"POST": ("chat", 422)}, ids=OWN_PROJECT),
+    "project-member-remove": Route(
+        {"POST": ("view", 409)}, ids=OWN_PROJECT | {"user_id": "user"}, works_read_only=True
+    ),
+    "project-archive": Route(CHATS, ids=OWN_PROJECT),
+}
 
 # Only somebody who proved just now who they are gets further: tests/accounts/test_workspaces_ending.py.
 OWNS = "workspace:own"
@@ -222,7 +281,19 @@ API = {
     "invitation-resend": Route(
         {"POST": ("members:manage", 200)}, ids={"invitation_id": "invitation"}, shared=True
     ),
-    "assistant-list": Route({"GET": ("view", 200)}),
+    "assistant-list": Route({"GET": ("view", 200), "POST": ("assistants:manage", 201)}, data=ASSISTANT),
+    "assistant-detail": Route(
+        BUILDS | {"PATCH": ("assistants:manage", 200), "DELETE": ("assistants:manage", 204)},
+        ids=ONE_ASSISTANT,
+        data={"instructions": "Swept"},
+        shared=True,
+    ),
+    "assistant-versions": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-restore": Route({"POST": ("assistants:manage", 201)}, ids=VERSION, shared=True),
+    "assistant-pin": Route({"POST": ("assistants:manage", 200)}, ids=VERSION, shared=True),
+    "assistant-unpin": Route({"DELETE": ("assistants:manage", 204)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-duplicate": Route({"POST": ("assistants:manage", 201)}, ids=ONE_ASSISTANT, shared=True),
+    "assistant-unarchive": Route({"POST": ("assistants:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
     "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
     "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
@@ -323,6 +394,8 @@ PUBLIC = {
     "workspace-create": (302, 200, 200),
     "workspace-slug": (302, 200, 200),
     "handoff": (400, 400, 400),
+    # Real links and what they show: tests/assistants/test_library_sharing.py.
+    "shared": (404, 404, 404),
     "brand-logo": (404, 404, 404),
     "brand-stylesheet": (200, 200, 200),
     "domains-allowed": (404, 404, 404),

@@ -24,7 +24,7 @@ from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
 from tenants.scope import WorkspaceRef, enter
-from tests import exports, factories
+from tests import exports, factories, library
 from tests.accounts.sso import connections
 from tests.billing import contracts
 from tests.factories import Person, Role
@@ -57,6 +57,8 @@ class Things:
     assistant: UUID
     key: UUID
     receipt: UUID
+    trial: UUID
+    version: UUID
     limit: int = 0
     stop: int = 0
     notice: int = 0
@@ -71,6 +73,10 @@ class Things:
     domain: int = 0
     audit_entry: int = 0
     export: UUID = UUID(int=0)
+    project: UUID = UUID(int=0)
+    link: UUID = UUID(int=0)
+    import_id: UUID = UUID(int=0)
+    user: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -108,6 +114,9 @@ def make_things(
         turn = factories.ask(member, f"Question {mark}", assistant=assistant)
         ended = factories.answer(turn.run, f"Answer {mark}", state="failed", error_code="provider_cut")
         live = factories.ask(member, f"Another {mark}", assistant=assistant)
+        trial = factories.try_draft(member, f"Test {mark}", instructions=mark)
+        version = assistant.versions.get().id
+        kept = library.make(member, mark, live.conversation)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"
@@ -115,7 +124,7 @@ def make_things(
     assert ended.receipt_id is not None
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
-        ended.receipt_id,
+        ended.receipt_id, trial=trial.id, version=version, user=member.user_id, **kept,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ MAIL = "a mail that is owed or sent; its cause has the entry"
 BOOKS = "reckoned anew from the ledger; changes no right and no person"
 LOG = "writes the log itself"
 FREE_TO_GO = "a person hides a notice from themselves"
+TIDY = "how a person keeps their own conversations: no right changes, nothing is lost"
 
 # Services that can change something without an entry. Each with the reason.
 WITHOUT_ENTRY = {
@@ -55,6 +56,15 @@ WITHOUT_ENTRY = {
     "assistants.chat.services.retry": TURN,
     "assistants.chat.services.send_message": TURN,
     "assistants.chat.services.show_branch": TURN,
+    "assistants.library.importing.services.run": STEP,
+    "assistants.library.importing.services.wake_all_stale": STEP,
+    "assistants.library.importing.services.wake_stale": STEP,
+    "assistants.library.services.rename": TIDY,
+    "assistants.library.services.set_archived": TIDY,
+    "assistants.library.services.set_pinned": TIDY,
+    "assistants.library.services.set_tags": TIDY,
+    "assistants.library.services.undo": NOTHING_NEW,
+    "assistants.library.sharing.revoke": NOTHING_NEW,
     "assistants.openai.services.start_chat_completion": TURN,
     "assistants.runs.services.begin_run": TURN,
     "assistants.runs.services.decide_waiting": TURN,
@@ -145,6 +155,7 @@ WITHOUT_ENTRY = {
 SEVERAL_ENTRIES = {
     "accounts.privacy.services.request_erasure": "the person's wish, and the end of each workspace of theirs",
     "accounts.members.inviting.invite_entries": "one for each who is invited",
+    "assistants.library.services.purge": "one for each batch",
     "assistants.retention.services.apply": "with the first batch only, which the loop does not show",
     "billing.dunning.restrict_due": "one for each workspace",
     "billing.outcomes.services.measure": "a measurement, and the milestone that it reaches",

@@ -36,7 +36,7 @@ def test_template_holds_under_the_strict_policy(template):
 
 
 # What rendering.markdown and config.markdown made, and Django's own help texts of forms.
-MARKED_SAFE = {"_answer.html", "_message.html", "_field_notes.html", "document.html"}
+MARKED_SAFE = {"_answer.html", "_trial_answer.html", "_message.html", "_field_notes.html", "document.html"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,12 @@ def list_colleagues(member: Member) -> QuerySet[Membership]:
     return rows.exclude(id=member.membership_id).select_related("user").order_by("user__email")
 
 
+def names_by_user(workspace_id: UUID) -> dict[UUID, str]:
+    """Who is in the workspace: names by the person's own id, in order. One query."""
+    rows = Membership.objects.filter(workspace_id=workspace_id, user__is_active=True).select_related("user")
+    return {row.user_id: row.user.name for row in sorted(rows, key=lambda row: row.user.name.lower())}
+
+
 def list_invitations(workspace_id: UUID, *, search: str = "") -> QuerySet[Invitation]:
     """Open ones, expired ones among them, newest first."""
     rows = Invitation.objects.open().filter(workspace_id=workspace_id, email__icontains=search)

@@ -18,7 +18,7 @@ from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
 from assistants.builder import queries as builder_queries
 from assistants.chat import queries, serializers, services
-from assistants.models import Assistant, Conversation
+from assistants.models import Conversation
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config.pagination import CursorPagination
@@ -37,14 +37,6 @@ def _turn_body(turn: services.Turn) -> dict[str, object]:
         "run": run_id,
         "events_url": reverse("api:run-events", args=[run_id]),
     }
-
-
-class AssistantList(generics.ListAPIView):
-    serializer_class = serializers.AssistantSerializer
-    required_permissions = {"GET": Permission.VIEW}
-
-    def get_queryset(self) -> QuerySet[Assistant]:
-        return builder_queries.list_assistants(member_of(self.request))
 
 
 class ConversationList(generics.ListAPIView):

@@ -3,7 +3,6 @@ from django.urls import path
 from assistants.chat import api
 
 urlpatterns = [
-    path("assistants", api.AssistantList.as_view(), name="assistant-list"),
     path("conversations", api.ConversationList.as_view(), name="conversation-list"),
     path("conversations/<uuid:conversation_id>/messages", api.MessageList.as_view(), name="message-list"),
     path("runs/<uuid:run_id>", api.RunDetail.as_view(), name="run-detail"),

@@ -26,6 +26,7 @@ def _conversations(request: MemberRequest) -> list[dict[str, object]]:
                 "url": url,
                 "current": request.path == url,
                 "is_running": row.is_running,
+                "is_pinned": row.is_pinned,
             }
         )
     return rows

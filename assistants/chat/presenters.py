@@ -122,6 +122,8 @@ def _add_run(
 ) -> None:
     view.assistant_name = conversation.assistant.name
     if run is None:
+        # From elsewhere, or erased as a run: the text is there.
+        view.html = markdown.render(view.text) if view.text else ""
         return
     view.run_id, view.model, view.context = run.id, run.model, run.context
     view.state = "final" if run.state == Run.State.DONE else run.state

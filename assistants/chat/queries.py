@@ -4,18 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.models import Conversation, Message, Run
+from assistants.projects import queries as projects
 from config import errors
 
 SIDEBAR_LENGTH = 30
+PINNED_LENGTH = 10
+
+
+def visible_to(member: Member) -> QuerySet[Conversation]:
+    """Their own, and those of projects that they are in. What was deleted is hidden from everybody."""
+    # SECURITY: conversations belong to the person who started them, also within a workspace; a project shares its own.
+    mine = Q(owner_id=member.user_id) | Q(project_id__in=projects.visible_project_ids(member))
+    return Conversation.objects.filter(mine, deleted_at=None)
 
 
 def list_conversations(member: Member) -> QuerySet[Conversation]:
-    # SECURITY: conversations belong to the person who started them, also within a workspace.
-    return Conversation.objects.filter(owner_id=member.user_id).order_by("-updated_at", "-id")
+    return visible_to(member).order_by("-updated_at", "-id")
 
 
 @dataclass(frozen=True)
@@ -24,21 +32,28 @@ class RecentConversation:
     title: str
     updated_at: datetime
     is_running: bool
+    is_pinned: bool
 
 
 def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[RecentConversation]:
-    """One query."""
+    """Of those that they started: pinned ones first, then by time. One query, by two indexes."""
+    mine = Conversation.objects.filter(owner_id=member.user_id, deleted_at=None, archived_at=None)
+    pinned = mine.filter(pinned_at__isnull=False).order_by("-pinned_at", "-id").values("id")
+    others = mine.filter(pinned_at=None).order_by("-updated_at", "-id").values("id")
     running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
-    rows = list_conversations(member).annotate(is_running=Exists(running))
+    rows = Conversation.objects.filter(Q(id__in=pinned[:PINNED_LENGTH]) | Q(id__in=others[:limit]))
+    told = rows.annotate(is_running=Exists(running)).order_by(
+        F("pinned_at").desc(nulls_last=True), "-updated_at", "-id"
+    )
     return [
-        RecentConversation(*row)
-        for row in rows.values_list("id", "title", "updated_at", "is_running")[:limit]
+        RecentConversation(row[0], row[1], row[2], row[3], is_pinned=row[4] is not None)
+        for row in told.values_list("id", "title", "updated_at", "is_running", "pinned_at")
     ]
 
 
 def access_conversation(member: Member, conversation_id: UUID) -> Conversation:
     """Raises NotFound."""
-    row = list_conversations(member).filter(id=conversation_id).select_related("assistant").first()
+    row = visible_to(member).filter(id=conversation_id).select_related("assistant").first()
     if row is None:
         raise errors.NotFound()
     return row
@@ -48,7 +63,7 @@ def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> M
     """Raises NotFound."""
     row = (
         Message.objects.filter(
-            id=message_id, conversation_id=conversation_id, conversation__owner_id=member.user_id
+            id=message_id, conversation_id=conversation_id, conversation__in=visible_to(member)
         )
         .select_related("conversation__assistant")
         .first()
@@ -60,7 +75,8 @@ def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> M
 
 def access_run(member: Member, run_id: UUID) -> Run:
     """Raises NotFound."""
-    row = Run.objects.filter(id=run_id, owner_id=member.user_id).first()
+    seen = Q(message=None, owner_id=member.user_id) | Q(message__conversation__in=visible_to(member))
+    row = Run.objects.filter(seen, id=run_id).first()
     if row is None:
         raise errors.NotFound()
     return row

@@ -1,22 +1,6 @@
 from rest_framework import serializers
 
-from assistants.models import Assistant, Conversation, Run
-
-
-class AssistantSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Assistant
-        fields = [
-            "id",
-            "name",
-            "slug",
-            "description",
-            "model",
-            "max_output_tokens",
-            "created_at",
-            "updated_at",
-        ]
-        read_only_fields = fields
+from assistants.models import Conversation, Run
 
 
 class ConversationSerializer(serializers.ModelSerializer):

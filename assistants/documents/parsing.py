@@ -14,8 +14,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from assistants.documents import indexing, sandbox, services
+from assistants.documents import sandbox, services
 from assistants.models import Document, DocumentChunk
+from assistants.recall import index as recall
 from config import errors
 from tenants.models import Workspace
 from tenants.scope import workspace_scope
@@ -138,12 +139,12 @@ def _finish(document: Document, reading: sandbox.Reading) -> None:
         )
         drop_passages([document.id])
         DocumentChunk.objects.bulk_create(rows, batch_size=BATCH)
-        indexing.index([row.id for row in rows])
+        recall.index(kind="passage", ids=[row.id for row in rows])
         services.follow_reading(document)
 
 
 def drop_passages(document_ids: list[UUID]) -> None:
     """With their vectors. Inside a transaction."""
     chunks = DocumentChunk.objects.filter(document_id__in=document_ids)
-    indexing.forget(list(chunks.values_list("id", flat=True)))
+    recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     chunks.delete()

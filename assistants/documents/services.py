@@ -15,9 +15,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.permissions import Member
-from assistants.documents import indexing, intake, queries
+from assistants.documents import intake, queries
 from assistants.documents.refusals import TypeNotAllowed
 from assistants.models import Document, DocumentChunk, Project
+from assistants.recall import index as recall
 from tenants import audit
 from usage import gauges
 from usage.models import Meter
@@ -128,7 +129,7 @@ def erase(ids: list[UUID]) -> int:
     rows = Document.objects.filter(id__in=ids)
     names = [name for name in rows.values_list("file", flat=True) if name]
     chunks = DocumentChunk.objects.filter(document_id__in=ids)
-    indexing.forget(list(chunks.values_list("id", flat=True)))
+    recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     rows.delete()
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return len(names)

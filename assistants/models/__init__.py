@@ -7,6 +7,7 @@ restored by itself.
 from assistants.models.assistants import Assistant, AssistantKnowledge, AssistantMember, AssistantVersion
 from assistants.models.conversations import Attachment, Conversation, Feedback, FollowUp, Message, ShareLink
 from assistants.models.documents import Document, DocumentChunk, ResumeProfile
+from assistants.models.library import ConversationImport
 from assistants.models.memory import (
     ConversationSummary,
     Entity,
@@ -28,6 +29,7 @@ __all__ = [
     "AssistantVersion",
     "Attachment",
     "Conversation",
+    "ConversationImport",
     "ConversationSummary",
     "Document",
     "DocumentChunk",

@@ -42,6 +42,14 @@ class Conversation(models.Model):
         indexes = [
             models.Index(fields=["owner_id", "-updated_at", "-id"], name="conversation_owner_recent"),
             models.Index(fields=["project", "-updated_at", "-id"], name="conversation_project_recent"),
+            models.Index(
+                fields=["owner_id", "-pinned_at"],
+                condition=Q(pinned_at__isnull=False),
+                name="conversation_pinned",
+            ),
+            models.Index(
+                fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="conversation_deleted"
+            ),
             GinIndex(fields=["search"], name="conversation_search"),
         ]
 
@@ -70,6 +78,7 @@ class Message(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["conversation", "created_at"], name="message_conversation_order"),
+            models.Index(fields=["-created_at"], name="message_recent"),
             GinIndex(fields=["search"], name="message_search"),
         ]
         constraints = [
@@ -160,6 +169,9 @@ class ShareLink(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["owner_id", "-created_at"], name="share_link_owner")]
 
     def __str__(self) -> str:
         return str(self.id)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from assistants.builder import drafts
 from assistants.llm import tokens
 from assistants.models import Run
 from assistants.prompting import history
@@ -17,6 +18,8 @@ DATA_NOTE = (
 def ask_of(run: Run) -> Ask:
     """What a saved run of a conversation asks. Its message, conversation and assistant are loaded."""
     answer = run.message
+    if "draft" in run.request:
+        return drafts.ask_of(run)
     if answer is None:
         return Ask(run.owner_id, run.assistant)
     question = answer.parent.text if answer.parent is not None else ""
@@ -53,7 +56,7 @@ def _messages(ask: Ask, blocks: list[Block]) -> list[dict[str, Any]]:
     if data:
         parts.append("\n\n".join([DATA_NOTE, *data]))
     system = "\n\n".join(part for part in parts if part)
-    told = history.of_branch(ask.answer)
+    told = list(ask.told) or history.of_branch(ask.answer)
     return [{"role": "system", "content": system}, *told] if system else told
 
 

@@ -9,13 +9,17 @@ from assistants.models import Assistant, Conversation, Message
 
 @dataclass(frozen=True)
 class Ask:
-    """`answer`: the message that is to be written, under its question. `question`: that question's text."""
+    """`answer`: the message that is to be written, under its question. `question`: that question's text.
+
+    `told`: chat messages up to the question, where they stand in no conversation (the test of a draft).
+    """
 
     person_id: UUID
     assistant: Assistant | None
     conversation: Conversation | None = None
     answer: Message | None = None
     question: str = ""
+    told: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,27 +3,22 @@
 A receipt stays and still verifies; without text and salt nobody can tell any more what it was about (docs/receipts.md).
 """
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import redis
 from django.db import transaction
 
-from assistants.models import Conversation, Message, Run
-from assistants.retention import queries
+from assistants.models import Run
+from assistants.retention import erasing, queries
 from assistants.retention.queries import Due
-from config import redis as redis_clients
-from tenants import audit, keys
-from tenants.connection import connection
+from tenants import audit
 from tenants.models import Workspace
 from tenants.scope import workspace_scope
 
 BATCH = 200
 KEPT_IN = (Workspace.State.ACTIVE, Workspace.State.SUSPENDED, Workspace.State.ARCHIVED)
 Write = Callable[[str], object]
-logger = logging.getLogger(__name__)
 
 
 def list_workspaces() -> list[UUID]:
@@ -88,14 +83,7 @@ def _erase_batch(workspace_id: UUID, before: datetime) -> int:
     """Who writes into one of them at this moment keeps it: its row is locked by then, and skipped here."""
     rows = queries.old_conversations(before).select_for_update(skip_locked=True).order_by("updated_at", "id")
     ids = list(rows.values_list("id", flat=True)[:BATCH])
-    if ids:
-        runs = list(Run.objects.filter(message__conversation_id__in=ids).values_list("id", flat=True))
-        _delete(
-            Run, "message_id IN (SELECT id FROM assistants_message WHERE conversation_id = ANY (%s))", ids
-        )
-        _delete(Message, "conversation_id = ANY (%s)", ids)
-        _delete(Conversation, "id = ANY (%s)", ids)
-        transaction.on_commit(lambda: _forget_streams(workspace_id, runs))
+    erasing.erase_conversations(workspace_id, ids)
     return len(ids)
 
 
@@ -105,24 +93,8 @@ def _erase_calls(workspace_id: UUID, before: datetime) -> int:
         with transaction.atomic():
             rows = queries.old_calls(before).select_for_update(skip_locked=True).order_by("finished_at", "id")
             ids = list(rows.values_list("id", flat=True)[:BATCH])
-            _delete(Run, "id = ANY (%s)", ids)
-        _forget_streams(workspace_id, ids)
+            Run.objects.filter(id__in=ids).delete()
+        erasing.forget_streams(workspace_id, ids)
         erased += len(ids)
         if len(ids) < BATCH:
             return erased
-
-
-def _delete(model: type[Run] | type[Message] | type[Conversation], where: str, ids: list[UUID]) -> None:
-    """In one statement, whatever the shape of the tree: Django would ask for each of its levels."""
-    with connection.cursor() as cursor:
-        cursor.execute(f'DELETE FROM "{model._meta.db_table}" WHERE {where}', [ids])  # noqa: S608  our own words
-
-
-def _forget_streams(workspace_id: UUID, run_ids: list[UUID]) -> None:
-    """They would expire within the hour."""
-    if not run_ids:
-        return
-    try:
-        redis_clients.client().unlink(*(keys.stream_key(workspace_id, run_id) for run_id in run_ids))
-    except redis.RedisError:
-        logger.warning("streams of erased runs could not be removed; they expire")

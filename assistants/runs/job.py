@@ -30,6 +30,7 @@ class Outcome:
     """`state`: done | stopped | failed. `usage`: the provider's own count, None when it sent none that can be true.
 
     `pieces`: meter → count of what was made, for work that is not chat; `variant`: what else decides its price.
+    `embedded`: how many texts got their vector.
     `gates`: the checks that the result went through, for the run's receipt.
     """
 
@@ -44,12 +45,13 @@ class Outcome:
     pieces: dict[str, int] = field(default_factory=dict)
     variant: str = ""
     gates: tuple[Gate, ...] = ()
+    embedded: int = 0
     is_lost: bool = False
 
     @property
     def is_delivered(self) -> bool:
         """Whether anybody got something for it: only then is it charged."""
-        return bool(self.text or self.tool_calls or any(self.pieces.values()))
+        return bool(self.text or self.tool_calls or self.embedded or any(self.pieces.values()))
 
     def fail(self, failure: ProviderFailure) -> None:
         self.state = "failed"

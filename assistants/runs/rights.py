@@ -10,10 +10,12 @@ from usage.features.keys import Feature
 
 
 def require_startable(member: Member, assistant: Assistant | None) -> None:
-    """Raises WorkspaceRestricted, SeatOverPlan, FeatureNotIncluded (cloud models), OverPlanLimit."""
+    """Raises WorkspaceRestricted, SeatOverPlan, FeatureNotIncluded (cloud models), OverPlanLimit, and
+    AssistantArchived or AssistantWithdrawn for who may not ask this one any more."""
     workspace_id = member.workspace_id
     features.require_writable(workspace_id, membership_id=member.membership_id)
     if settings.PROVIDER_NAME not in settings.LOCAL_PROVIDERS:
         features.require(workspace_id, Feature.CLOUD_MODELS)
     if assistant is not None:
+        builder_queries.require_usable(member, assistant)
         builder_queries.require_within_plan(workspace_id, assistant)

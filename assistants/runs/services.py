@@ -40,6 +40,7 @@ class NewRun:
     """`prompt`: the chat messages as they will be sent, for the size of the hold.
 
     `reserved_tokens`: what the worker may add to it.
+    `is_run_here`: the caller claims and runs it, no worker is woken.
     `pieces`: meter → count for work that is not chat; `variant`: what else decides its price (an image's size).
     """
 
@@ -53,6 +54,7 @@ class NewRun:
     request: dict[str, Any] = field(default_factory=dict)
     pieces: dict[str, int] = field(default_factory=dict)
     variant: str = ""
+    is_run_here: bool = False
 
 
 def start_run(*, member: Member, new: NewRun) -> Run:
@@ -77,7 +79,7 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         input_tokens=input_tokens,
         created_at=now,
     )
-    if not hold.is_waiting:
+    if not (hold.is_waiting or new.is_run_here):
         transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
     return run
 
@@ -121,6 +123,11 @@ def decide_waiting(*, hold_id: UUID, workspace_id: UUID, refusal: str) -> None:
         return
     with workspace_scope(workspace_id, allow_suspended=True):
         _close_waiting(workspace_id, hold_id, refusal)
+
+
+def give_up_waiting(*, workspace_id: UUID, run_id: UUID) -> None:
+    """A run that was to be run here and must wait for others' holds: nobody waits, it ends."""
+    _close_waiting(workspace_id, run_id, "quota_busy")
 
 
 def _close_waiting(workspace_id: UUID, run_id: UUID, reason: str) -> bool:
@@ -220,7 +227,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
         return Actual(provider=settings.PROVIDER_NAME, model=run.model, variant=outcome.variant, **used)
     messages = 1 if run.kind == Run.Kind.REPLY else 0
-    if usage is None or usage.output_tokens == 0:
+    if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
         )

@@ -61,7 +61,7 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
     """Marks the run as running and builds its request; (None, reason) when it must not run."""
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
         run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
-        refusal = _refusal(workspace, claim)
+        refusal = _refusal(workspace, claim, run.kind)
         request, context = (None, {}) if refusal else _request_of(run, claim)
         services.begin_run(run, attempt=claim.attempt, request=request, context=context)
         if request is None:
@@ -69,8 +69,11 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered), ""
 
 
-def _refusal(workspace: WorkspaceRef, claim: Claim) -> str:
+def _refusal(workspace: WorkspaceRef, claim: Claim, kind: str) -> str:
     """Why the provider must not be called at all: what came while the run was queued."""
+    if kind == Run.Kind.EMBEDDING:
+        # It was run where it was asked for, and who did that is gone.
+        return "worker_lost"
     if not workspace.is_active:
         return STOP_REASONS[workspace.state]
     if features.state_of(workspace.id).is_restricted:

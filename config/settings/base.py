@@ -204,6 +204,8 @@ PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
 # Providers that run on the operator's own machines: plans without cloud models may use these.
 LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "llamacpp", "lmstudio"]))
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
+# The model that makes vectors for recall (docs/memory.md); empty: full text alone finds.
+EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "")
 PROVIDER_CONNECT_TIMEOUT_S = 5
 # Also before the first token.
 PROVIDER_SILENCE_TIMEOUT_S = env.integer("PROVIDER_SILENCE_TIMEOUT_S", 20, minimum=1)

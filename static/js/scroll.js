@@ -1,7 +1,7 @@
 // Keeps the end of the page in view, but only while the reader is there; else offers "Jump to latest".
 const SLACK_PX = 90;
 const jump = document.querySelector("[data-jump]");
-let isAtEnd = true;
+let isAtEnd = Boolean(jump); // only a page that is a transcript follows its end
 let isScheduled = false;
 
 const distance = () => {

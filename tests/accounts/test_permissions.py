@@ -63,7 +63,7 @@ def test_workspace_view_without_a_permission_never_runs(db, owner, monkeypatch):
 
 
 def test_api_view_without_a_row_for_the_method_is_refused(db, owner, monkeypatch):
-    from assistants.chat import api
+    from assistants.builder import api
 
     monkeypatch.setattr(api.AssistantList, "required_permissions", {})
     client = factories.with_key(factories.make_key(owner.member), raise_request_exception=False)

@@ -133,7 +133,12 @@ def test_schema_names_every_route_and_is_valid(db):
     assert set(document["paths"]) == {
         f"{API}{path}"
         for path in (
-            "/keys", "/keys/{key_id}", "/assistants", "/conversations", "/conversations/{conversation_id}/messages",
+            "/keys", "/keys/{key_id}",
+            "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
+            "/assistants/{assistant_id}/versions/{version_id}/restore",
+            "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
+            "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",
+            "/conversations", "/conversations/{conversation_id}/messages",
             "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
             "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",

@@ -11,12 +11,14 @@ import sys
 import zipfile
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from assistants.documents import formats, texts
 from assistants.documents.reader import limits
 from assistants.documents.reader.parts import Document, Progress, Refused
 
 STEP = 5
+PACKAGE = "assistants.documents.reader"
 # Media type → module, function, whether it reads text.
 READERS = {
     formats.PDF: ("pdf", "read", False),
@@ -78,9 +80,9 @@ def _reader_of(media_type: str) -> Callable[[bytes, Progress], Document]:
     if media_type not in READERS:
         raise Refused("type_not_allowed")
     module, function, is_text = READERS[media_type]
-    read = getattr(import_module(f"assistants.documents.reader.{module}"), function)
+    read: Callable[[Any, Progress], Document] = getattr(import_module(f"{PACKAGE}.{module}"), function)
     if not is_text:
-        return read  # type: ignore[no-any-return]  one of READERS
+        return read
     return lambda content, tell: read(_decoded(content), tell)
 
 

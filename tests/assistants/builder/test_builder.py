@@ -15,7 +15,7 @@ from tests import factories
 NEW = "/w/acme/assistants/new/"
 FORM = {
     "name": "Translator", "description": "To German", "instructions": "Translate.", "model": "gpt-4o",
-    "temperature": "0.2", "max_output_tokens": "500",
+    "temperature": "0.2", "max_output_tokens": "500", "uses_memory": "on", "visibility": "workspace",
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_edit_that_changes_nothing_is_not_audited(browser, acme, member):
         made = factories.make_assistant(member.member, "Translator")
     same = {
         "name": "Translator", "description": "", "instructions": "", "model": "gpt-4o-mini", "temperature": "0.70",
-        "max_output_tokens": "2048",
+        "max_output_tokens": "2048", "uses_memory": "on", "visibility": "workspace",
     }  # fmt: skip
     assert browser.post(f"/w/acme/assistants/{made.id}/", same).status_code == 302
     assert AuditEntry.objects.filter(target_id=str(made.id), action="assistant.edited").count() == 0

@@ -1,0 +1,51 @@
+"""A branch of a conversation as plain values: what is shared and exported of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from assistants.chat import queries as chat
+from assistants.chat.tree import Tree
+from assistants.models import Conversation, Message
+
+
+@dataclass(frozen=True)
+class Said:
+    """`role`: user or assistant. `author`: how the page names who said it."""
+
+    id: UUID
+    role: str
+    author: str
+    text: str
+    created_at: datetime
+
+    def as_snapshot(self) -> dict[str, Any]:
+        """Without ids: who reads a copy learns nothing of where it came from."""
+        return {
+            "role": self.role,
+            "author": self.author,
+            "text": self.text,
+            "created_at": self.created_at.isoformat(),
+        }
+
+
+ASKER = "Question"
+
+
+def shown(conversation: Conversation, leaf_id: UUID | None = None) -> list[Said]:
+    """The branch that was looked at last, or the one that ends at `leaf_id`; what has no text is left out. Two
+    queries."""
+    places = Tree(chat.list_nodes(conversation)).branch(leaf_id or conversation.current_leaf_id)
+    texts = chat.texts_of([place.message.id for place in places])
+    name = conversation.assistant.name
+    return [
+        _said(place.message, texts.get(place.message.id, ""), name)
+        for place in places
+        if texts.get(place.message.id)
+    ]
+
+
+def _said(message: Message, text: str, assistant: str) -> Said:
+    author = ASKER if message.role == Message.Role.USER else assistant
+    return Said(message.id, message.role, author, text, message.created_at)

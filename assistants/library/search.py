@@ -1,0 +1,144 @@
+"""Full-text search over titles and texts: ranked, with marked snippets.
+
+The newest MOST hits of texts and of titles are ranked; a word that stands everywhere costs no more than that.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchRank
+from django.db.models import F, QuerySet
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.permissions import Member
+from assistants.chat import queries as chat
+from assistants.library import queries
+from assistants.models import Conversation, Message
+
+MOST = 500
+PAGE_LENGTH = 20
+MAX_TERMS = 12
+MAX_LENGTH = 200
+TITLE_WEIGHT = 2.0
+# Private characters: what stands between them in a headline is a hit. Texts that hold them are marked wrongly, no more.
+START, STOP = "\ue000", "\ue001"
+HIT = re.compile(f"{START}([^{START}{STOP}]*){STOP}")
+TERM = re.compile(r'"([^"]+)"|(\S+)')
+
+
+@dataclass(frozen=True)
+class Hit:
+    conversation: Conversation
+    title: SafeString
+    snippet: SafeString
+    message_id: UUID | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """`next`: the cursor of the next page, empty on the last. `has_more`: there may be hits beyond those ranked."""
+
+    hits: list[Hit]
+    total: int
+    next: str = ""
+    has_more: bool = False
+
+
+def search(member: Member, text: str, cursor: str = "", filters: queries.Filters | None = None) -> Found:
+    """What the member may see, best first. Five queries, whatever is found; none for a text without words.
+
+    Every word must occur, the last letters of each may be missing; "words in quotes" stand side by side.
+    """
+    query = _query(text)
+    if query is None:
+        return Found([], 0)
+    talks = chat.visible_to(member)
+    if filters is not None and filters.tag:
+        talks = talks.filter(tags__contains=[filters.tag])
+    if filters is not None and filters.project_id:
+        talks = talks.filter(project_id=filters.project_id)
+    titles = _titles(talks, query)
+    texts = _texts(talks, query)
+    order = _merged(titles, texts)
+    start = int(cursor) if cursor.isdecimal() and len(cursor) < 6 else 0
+    page = order[start : start + PAGE_LENGTH]
+    upcoming = str(start + PAGE_LENGTH) if len(order) > start + PAGE_LENGTH else ""
+    hits = _hits(page, query)
+    return Found(hits, len(order), upcoming, max(len(titles), len(texts)) >= MOST)
+
+
+def _query(text: str) -> SearchQuery | None:
+    """`'word':*` for each word, quoted so that no character of it is an operator."""
+    terms = []
+    for phrase, word in TERM.findall(text.replace("\x00", " ")[:MAX_LENGTH])[:MAX_TERMS]:
+        said = (phrase or word).replace("\\", "\\\\").replace("'", "''").strip()
+        if any(character.isalnum() for character in said):
+            terms.append(f"'{said}'" if phrase else f"'{said}':*")
+    return SearchQuery(" & ".join(terms), config="simple", search_type="raw") if terms else None
+
+
+def _titles(talks: QuerySet[Conversation], query: SearchQuery) -> list[tuple[UUID, float]]:
+    newest = talks.filter(search=query).order_by("-updated_at").values("id")[:MOST]
+    ranked = Conversation.objects.filter(id__in=newest).annotate(rank=SearchRank(F("search"), query))
+    return list(ranked.values_list("id", "rank"))
+
+
+def _texts(talks: QuerySet[Conversation], query: SearchQuery) -> list[tuple[UUID, UUID, float]]:
+    """(conversation, message, rank). Ranked after the newest were chosen: ranking reads whole vectors."""
+    newest = Message.objects.filter(search=query, conversation__in=talks).order_by("-created_at")
+    ranked = Message.objects.filter(id__in=newest.values("id")[:MOST])
+    scored = ranked.annotate(rank=SearchRank(F("search"), query, normalization=1))
+    return list(scored.values_list("conversation_id", "id", "rank").order_by("-rank", "-created_at"))
+
+
+def _merged(
+    titles: list[tuple[UUID, float]], texts: list[tuple[UUID, UUID, float]]
+) -> list[tuple[UUID, UUID | None]]:
+    """One entry per conversation with its best message; a hit in the title counts more."""
+    scores: dict[UUID, float] = {key: TITLE_WEIGHT * rank for key, rank in titles}
+    best: dict[UUID, UUID] = {}
+    for conversation_id, message_id, rank in texts:
+        if conversation_id not in best:
+            best[conversation_id] = message_id
+            scores[conversation_id] = scores.get(conversation_id, 0.0) + rank
+    order = sorted(scores, key=lambda key: (-scores[key], key))
+    return [(key, best.get(key)) for key in order]
+
+
+def _hits(page: list[tuple[UUID, UUID | None]], query: SearchQuery) -> list[Hit]:
+    rows = queries.rows_of([key for key, _ in page])
+    marked: dict[str, Any] = {"start_sel": START, "stop_sel": STOP}
+    titled = Conversation.objects.filter(id__in=list(rows)).annotate(
+        line=SearchHeadline("title", query, config="simple", highlight_all=True, **marked)
+    )
+    titles = dict(titled.values_list("id", "line"))
+    lines = Message.objects.filter(id__in=[message for _, message in page if message]).annotate(
+        line=SearchHeadline(
+            "text", query, config="simple", max_words=32, min_words=12, max_fragments=2, fragment_delimiter=" … ",
+            **marked,
+        )
+    )  # fmt: skip
+    snippets: dict[UUID, Any] = dict(lines.values_list("id", "line"))
+    return [
+        Hit(
+            rows[key],
+            marks(titles[key]),
+            marks(snippets.get(message_id, "") if message_id else ""),
+            message_id,
+        )
+        for key, message_id in page
+        if key in rows
+    ]
+
+
+def marks(line: str) -> SafeString:
+    """A headline as HTML: every text escaped, every hit in <mark>."""
+    parts = HIT.split(line)
+    plain = [part.replace(START, "").replace(STOP, "") for part in parts]
+    pairs = zip(plain[::2], [*plain[1::2], ""], strict=True)
+    return format_html_join(
+        "", "{}{}", ((text, format_html("<mark>{}</mark>", hit) if hit else "") for text, hit in pairs)
+    )

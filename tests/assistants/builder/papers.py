@@ -1,0 +1,22 @@
+"""Rows of documents and projects, for tests that need no file behind them. Inside the member's workspace."""
+
+from uuid import uuid4
+
+from django.utils import timezone
+
+from accounts.permissions import Member
+from assistants.models import Document, Project
+
+
+def make(member: Member, **fields) -> Document:
+    now = timezone.now()
+    values = {
+        "name": "Paper.txt", "media_type": "text/plain", "size_bytes": 5, "sha256": uuid4().hex * 2, "file": "",
+        "state": Document.State.READY, "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    return Document.objects.create(owner_id=member.user_id, **values | fields)
+
+
+def make_project(member: Member) -> Project:
+    now = timezone.now()
+    return Project.objects.create(name="Project", owner_id=member.user_id, created_at=now, updated_at=now)
