@@ -18,6 +18,7 @@ RETRY_SECONDS = 60
 DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.documents.tasks"]
 TASKS += ["assistants.retention.tasks"]
 TASKS += ["assistants.recall.tasks"]
 TASKS += ["assistants.memory.tasks"]
@@ -188,6 +189,10 @@ app.conf.update(
             "schedule": crontab(hour=2, minute=20),
             "options": {"expires": 3600},
         },
+        "sweep-documents": {
+            "task": "assistants.documents.tasks.sweep_documents",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
         "purge-deleted-conversations": {
             "task": "assistants.library.tasks.purge_deleted",
             "schedule": crontab(hour=2, minute=50),
