@@ -192,6 +192,7 @@ app.conf.update(
             "task": "assistants.documents.tasks.sweep_documents",
             "schedule": RETRY_SECONDS,
             "options": {"expires": RETRY_SECONDS},
+        },
         "purge-deleted-conversations": {
             "task": "assistants.library.tasks.purge_deleted",
             "schedule": crontab(hour=2, minute=50),

@@ -196,7 +196,10 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
-    "assistants": ("Assistants and conversations", ("assistant", "conversation", "conversations", "project", "document", "resume")),
+    "assistants": (
+        "Assistants and conversations",
+        ("assistant", "conversation", "conversations", "project", "document", "resume"),
+    ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),
     "records": ("Receipts, prices and books",

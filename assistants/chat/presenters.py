@@ -9,6 +9,7 @@ from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
+from assistants.documents import citing
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words
@@ -52,6 +53,11 @@ class MessageView:
     can_retry: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    sources: list[citing.Source] = field(default_factory=list)
+
+    @property
+    def cites(self) -> bool:
+        return any(source.is_cited for source in self.sources)
 
 
 def transcript(request: MemberRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
@@ -132,7 +138,8 @@ def _add_run(
         view.events_url = page_url(request, "run-events", run_id=run.id)
         view.stop_url = page_url(request, "run-stop", run_id=run.id)
         return
-    view.html = markdown.render(view.text) if view.text else ""
+    view.sources = citing.sources(request, run.context, view.text)
+    view.html = citing.link(markdown.render(view.text), view.sources) if view.text else ""
     view.can_regenerate = can_chat
     view.can_retry = can_chat and run.state != Run.State.DONE
     view.usage = {

@@ -16,6 +16,7 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.permissions import Member
 from assistants.documents import intake, queries
+from assistants.documents.refusals import FileRefused as FileRefused  # noqa: PLC0414  what callers catch
 from assistants.documents.refusals import TypeNotAllowed
 from assistants.models import Document, DocumentChunk, Project
 from assistants.recall import index as recall
@@ -223,7 +224,3 @@ def enqueue(*, workspace_id: UUID, document_id: UUID) -> None:
         )
     except BrokerError:
         logger.warning("a document was not enqueued; the sweep will", extra={"document_id": str(document_id)})
-
-
-def follow_reading(document: Document) -> None:
-    """What comes of a document that was read. Inside the transaction that puts its passages in place."""
