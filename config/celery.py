@@ -21,6 +21,7 @@ TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "ass
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks"]
 TASKS += ["assistants.retention.tasks"]
 TASKS += ["assistants.recall.tasks"]
+TASKS += ["assistants.memory.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):

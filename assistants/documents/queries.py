@@ -192,7 +192,7 @@ def count_by_state(member: Member) -> dict[str, int]:
 def given_documents(*, assistant: Assistant | None, conversation: Conversation | None) -> QuerySet[Document]:
     """What an answer may use unasked: the assistant's knowledge, the project's files, what was given with the
     conversation's questions. What could not be read at all is no part of it."""
-    scope = _knowledge(assistant) if assistant is not None else Q(pk__in=[])
+    scope = Q(pk__in=drafts.searched_by(assistant)) if assistant is not None else Q(pk__in=[])
     if conversation is not None:
         given = Attachment.objects.filter(message__conversation=conversation).exclude(document=None)
         scope |= Q(pk__in=given.values("document"))
@@ -201,11 +201,10 @@ def given_documents(*, assistant: Assistant | None, conversation: Conversation |
     return Document.objects.filter(scope).exclude(state=Document.State.FAILED, parsed_at=None)
 
 
-def _knowledge(assistant: Assistant) -> Q:
-    """Of a draft what its form says; of a saved one without a query of its own."""
-    if hasattr(assistant, drafts.DRAFTED):
-        return Q(pk__in=drafts.knowledge_of(assistant))
-    return Q(pk__in=AssistantKnowledge.objects.filter(assistant=assistant).values("document"))
+def scope_of(*, assistant: Assistant | None, conversation: Conversation | None) -> Q:
+    """The passages of `given_documents`."""
+    documents = given_documents(assistant=assistant, conversation=conversation)
+    return Q(document__in=documents.values("pk"))
 
 
 def search(

@@ -29,12 +29,12 @@ def ask_of(run: Run) -> Ask:
 def draft(ask: Ask) -> Draft:
     """For the size of the hold: before the sources were searched."""
     reserved = sum(source.reserve(ask) for source in SOURCES)
-    return Draft(_messages(ask, []), reserved)
+    return Draft(_messages(ask, []), reserved + tokens.count(DATA_NOTE) if reserved else 0)
 
 
 def build(ask: Ask) -> Prompt:
     """For the worker."""
-    blocks = [block for source in SOURCES for block in source.blocks(ask) if block.text]
+    blocks = [block for source in SOURCES for block in source.blocks(ask)]
     used = [item for block in blocks for item in block.used]
     left_out = {block.name: block.left_out for block in blocks if block.left_out}
     context: dict[str, Any] = {}
@@ -48,21 +48,12 @@ def build(ask: Ask) -> Prompt:
 def _messages(ask: Ask, blocks: list[Block]) -> list[dict[str, Any]]:
     parts = [ask.assistant.instructions.strip()] if ask.assistant else []
     parts += [block.text for block in blocks if block.is_trusted]
-    data = [
-        f'<data source="{block.name}">\n{_fenced(block.text)}\n</data>'
-        for block in blocks
-        if not block.is_trusted
-    ]
+    data = [block.text for block in blocks if block.text and not block.is_trusted]
     if data:
         parts.append("\n\n".join([DATA_NOTE, *data]))
     system = "\n\n".join(part for part in parts if part)
     told = list(ask.told) or history.of_branch(ask.answer)
     return [{"role": "system", "content": system}, *told] if system else told
-
-
-def _fenced(text: str) -> str:
-    """No text ends its own block."""
-    return text.replace("</data", "<\\/data").replace("<data", "<\\data")
 
 
 def count(messages: list[dict[str, Any]]) -> int:
