@@ -10,8 +10,8 @@ class AssistantsConfig(AppConfig):
         from assistants.documents import resumes  # noqa: PLC0415
         from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
-        from assistants.models import Run  # noqa: PLC0415
         from assistants.memory import followers as memory_followers  # noqa: PLC0415
+        from assistants.models import Run  # noqa: PLC0415
         from assistants.personal_data import HOLDINGS  # noqa: PLC0415
         from assistants.retention import queries as retention  # noqa: PLC0415
         from assistants.runs import afterwards, sweep  # noqa: PLC0415

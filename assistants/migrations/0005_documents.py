@@ -34,4 +34,9 @@ class Migration(migrations.Migration):
             model_name='document',
             index=models.Index(condition=models.Q(('state__in', ['uploaded', 'parsing'])), fields=['updated_at'], name='document_unread'),
         ),
+        migrations.AlterField(
+            model_name='run',
+            name='kind',
+            field=models.CharField(choices=[('reply', 'Reply'), ('title', 'Title'), ('memory', 'Memory'), ('embedding', 'Embedding'), ('image', 'Image'), ('speech', 'Speech'), ('transcription', 'Transcription'), ('website', 'Website'), ('code', 'Code'), ('resume', 'Resume')], max_length=20),
+        ),
     ]
