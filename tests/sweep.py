@@ -26,6 +26,7 @@ from tenants.models import AuditEntry, Domain, Workspace
 from tenants.scope import WorkspaceRef, enter
 from tests import exports, factories, library
 from tests.accounts.sso import connections
+from tests.assistants.documents import shelf
 from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
@@ -76,6 +77,8 @@ class Things:
     project: UUID = UUID(int=0)
     link: UUID = UUID(int=0)
     import_id: UUID = UUID(int=0)
+    document: UUID = UUID(int=0)
+    passage: UUID = UUID(int=0)
     user: UUID = UUID(int=0)
 
 
@@ -116,7 +119,7 @@ def make_things(
         live = factories.ask(member, f"Another {mark}", assistant=assistant)
         trial = factories.try_draft(member, f"Test {mark}", instructions=mark)
         version = assistant.versions.get().id
-        kept = library.make(member, mark, live.conversation)
+        kept = library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"

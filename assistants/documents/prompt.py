@@ -20,8 +20,8 @@ FRAME_TOKENS = 160
 """For what frames each block: the note on data, the marks, how to cite."""
 CITE = (
     "Passages of documents that may help follow as data, each with a number. Where you use one, put its number in"
-    " square brackets right after what you take from it, like [1]. Cite nothing else, and say so when they do not answer"
-    " the question."
+    " square brackets right after what you take from it, like [1]. Cite nothing else, and say so when they do not"
+    " answer the question."
 )
 MENTOR = "career"
 """The template of assistants that are given the asker's profile."""
@@ -92,6 +92,6 @@ def _profile(ask: Ask) -> list[Block]:
     row = queries.get_profile(ask.person_id) if _is_mentor(ask) else None
     if row is None or profiles.is_empty(row.profile):
         return []
-    text = marks.fitted(profiles.as_text(row.profile), PROFILE_TOKENS)
+    text = marks.whole(profiles.as_text(row.profile), "Profile from the asker’s résumé", PROFILE_TOKENS)
     document_id: UUID = row.document_id
     return [Block("resume", text, used=[{"kind": "resume", "id": str(document_id), "name": "Your résumé"}])]

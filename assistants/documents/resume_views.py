@@ -13,6 +13,7 @@ from accounts.requests import MemberRequest
 from assistants.documents import formats, presenters, profiles, queries, resumes, services, words
 from assistants.documents.forms import ProfileForm
 from assistants.documents.views import NoFile
+from assistants.documents.refusals import FileRefused
 from assistants.models import Document, ResumeProfile
 from config import errors
 from usage.holds.types import QuotaExceeded
@@ -34,7 +35,7 @@ def resume(request: MemberRequest) -> HttpResponse:
         if file is None:
             raise NoFile()
         services.upload(member=request.member, file=file, kind=Document.Kind.RESUME)
-    except (NoFile, services.FileRefused, QuotaExceeded) as refusal:
+    except (NoFile, FileRefused, QuotaExceeded) as refusal:
         return render(request, PAGE, _context(request, refusal.message), status=refusal.status)
     return redirect(page_url(request, "resume"))
 

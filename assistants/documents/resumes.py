@@ -69,7 +69,8 @@ def fill(*, member: Member, document: Document) -> Run:
 
 def _text_of(document: Document) -> str:
     passages = queries.list_passages(document).values_list("text", flat=True)
-    return marks.fitted("\n".join(passages), RESUME_TOKENS)
+    text = "\n".join(passages)
+    return marks.whole(text, document.name, RESUME_TOKENS) if text else ""
 
 
 def _new_run(text: str, document: Document) -> runs.NewRun:

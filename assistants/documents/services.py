@@ -17,15 +17,15 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.permissions import Member
 from assistants.documents import intake, queries
-from assistants.documents.refusals import FileRefused as FileRefused
 from assistants.documents.refusals import TypeNotAllowed
-from assistants.models import Document, DocumentChunk, Project
+from assistants.models import Document, DocumentChunk, Project, Run
 from assistants.recall import index as recall
 from tenants import audit
 from usage import gauges
 from usage.models import Meter
 
 MAX_NAME = 200
+GONE = "A deleted document"
 REPLACED = [
     "name", "media_type", "size_bytes", "sha256", "file", "state", "error_code", "version", "tries", "progress",
     "lease_expires_at", "updated_at",
@@ -119,8 +119,21 @@ def erase(ids: list[UUID]) -> int:
     chunks = DocumentChunk.objects.filter(document_id__in=ids)
     recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     rows.delete()
+    _forget_names(ids)
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return len(names)
+
+
+def _forget_names(ids: list[UUID]) -> None:
+    """Answers keep that they had passages, and not what of."""
+    for document_id in ids:
+        for run in Run.objects.filter(context__used__contains=[{"document": str(document_id)}]).only(
+            "context"
+        ):
+            for item in run.context["used"]:
+                if item.get("document") == str(document_id):
+                    item |= {"name": GONE, "heading": "", "page": 0}
+            run.save(update_fields=["context"])
 
 
 def retry(*, member: Member, document: Document) -> None:

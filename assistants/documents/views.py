@@ -14,6 +14,7 @@ from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.documents import formats, places, presenters, queries, services
+from assistants.documents.refusals import FileRefused
 from assistants.models import Document, DocumentChunk
 from config import errors
 from usage.holds.types import QuotaExceeded
@@ -53,7 +54,7 @@ def document_list(request: MemberRequest) -> HttpResponse:
             services.upload(
                 member=request.member, file=file, project=place.project, is_shared=place.is_shared
             )
-        except (services.FileRefused, QuotaExceeded) as refusal:
+        except (FileRefused, QuotaExceeded) as refusal:
             refusals.append(Refusal(file.name or "", refusal.message, refusal.status))
     if refusals:
         return render(request, LIST, _list_context(request, refusals), status=refusals[0].status)
@@ -173,7 +174,7 @@ def document_replace(request: MemberRequest, document_id: UUID) -> HttpResponse:
         if file is None:
             raise NoFile()
         services.replace(member=request.member, document=row, file=file)
-    except (NoFile, services.FileRefused, QuotaExceeded) as refusal:
+    except (NoFile, FileRefused, QuotaExceeded) as refusal:
         return _page(request, row, begin=1, refusal=refusal.message)
     messages.success(request, "Uploaded. The passages you see stay until the new ones are read.")
     return redirect(page_url(request, "document", document_id=row.id))

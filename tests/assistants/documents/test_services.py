@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from assistants.documents import parsing, queries, refusals, sandbox, services
-from assistants.models import AssistantKnowledge, Document, DocumentChunk, Project, ProjectMember
+from assistants.models import AssistantKnowledge, Document, DocumentChunk
 from config import errors
 from tenants.models import AuditEntry
 from tests import factories
@@ -27,14 +27,6 @@ def state(document: Document) -> tuple[str, str, int, int, int]:
 def actions() -> list[str]:
     rows = AuditEntry.objects.filter(action__startswith="document.").order_by("-id")
     return list(rows.values_list("action", flat=True))
-
-
-def make_project(owner, *people) -> Project:
-    now = timezone.now()
-    project = Project.objects.create(name="P", owner_id=owner.user.id, created_at=now, updated_at=now)
-    for person in people:
-        ProjectMember.objects.create(project=project, user_id=person.user.id, created_at=now)
-    return project
 
 
 def test_an_upload_is_kept_and_read(member, acme, django_capture_on_commit_callbacks):
@@ -110,7 +102,7 @@ def test_the_same_content_again_changes_nothing(member, tmp_path):
 
 
 def test_the_same_name_in_another_place_is_another_document(member, owner):
-    project = make_project(member)
+    project = shelf.make_project(member)
     ids = {
         shelf.upload(member.member).id,
         shelf.upload(owner.member).id,
@@ -182,7 +174,7 @@ def test_a_document_is_its_owner_s_unless_it_is_shared(member, owner, admin):
     mine = shelf.upload(member.member, name="mine.txt")
     shared = shelf.upload(member.member, name="shared.txt", is_shared=True)
     shelf.upload(member.member, name="resume.txt", kind=Document.Kind.RESUME)
-    project = make_project(owner, member)
+    project = shelf.make_project(owner, member)
     shelf.upload(owner.member, name="project.txt", project=project)
 
     assert visible(member) == {"mine.txt", "shared.txt", "resume.txt", "project.txt"}
