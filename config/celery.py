@@ -18,11 +18,8 @@ RETRY_SECONDS = 60
 DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
-TASKS += ["assistants.retention.tasks", "assistants.documents.tasks"]
-TASKS += ["assistants.retention.tasks"]
-TASKS += ["assistants.recall.tasks"]
-TASKS += ["assistants.memory.tasks"]
-TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
+TASKS += ["assistants.recall.tasks", "assistants.memory.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")

@@ -9,6 +9,7 @@ urlpatterns = [
     path("assistants/", include("assistants.builder.urls")),
     path("documents/", include("assistants.documents.urls")),
     path("resume/", include("assistants.documents.resume_urls")),
+    path("memory/", include("assistants.memory.urls")),
     path("audit/", include("accounts.auditlog.urls")),
     path("keys/", include("accounts.workspace_urls")),
     path("settings/", include("accounts.signin.workspace_urls")),

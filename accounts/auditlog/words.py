@@ -56,6 +56,10 @@ ACTIONS: Mapping[str, str] = {
     "invitation.accepted": "Accepted an invitation",
     "invitation.declined": "Declined an invitation",
     "workspace.ownership_transferred": "Handed the workspace over",
+    # memory
+    "memory.shared": "Added to the memory that all share",
+    "memory.shared_edited": "Changed the memory that all share",
+    "memory.shared_deleted": "Deleted from the memory that all share",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
@@ -198,7 +202,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
     "assistants": (
         "Assistants and conversations",
-        ("assistant", "conversation", "conversations", "project", "document", "resume"),
+        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory"),
     ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),

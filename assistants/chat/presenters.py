@@ -10,6 +10,7 @@ from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
 from assistants.documents import citing
+from assistants.memory import presenters as memory
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words
@@ -55,6 +56,8 @@ class MessageView:
     context: dict[str, Any] = field(default_factory=dict)
     sources: list[citing.Source] = field(default_factory=list)
 
+    memories: list[dict[str, Any]] = field(default_factory=list)
+
     @property
     def cites(self) -> bool:
         return any(source.is_cited for source in self.sources)
@@ -93,7 +96,15 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
             _add_run(request, view, run, conversation, can_chat=can_chat)
             view.is_waiting = run is not None and run.id in waiting
         views.append(view)
+    _add_memories(request, views)
     return views
+
+
+def _add_memories(request: MemberRequest, views: list[MessageView]) -> None:
+    """One query, when any of the answers remembered something."""
+    found = memory.used_in(request, [view.context for view in views])
+    for view in views:
+        view.memories = [found[row["id"]] for row in view.context.get("used", []) if row["id"] in found]
 
 
 def _base(request: MemberRequest, conversation: Conversation, place: Place, text: str) -> MessageView:

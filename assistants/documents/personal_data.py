@@ -32,8 +32,9 @@ def _profiles(subject: Subject) -> QuerySet[ResumeProfile]:
 
 
 def _erase_documents(subject: Subject) -> int:
-    """Whoever sees them: what one person uploaded goes with them. Passages, vectors and profiles go with the rows, files
-    after the commit. A worker that reads one of them finds its row gone."""
+    """Whoever sees them: what one person uploaded goes with them. Passages, vectors and profiles go with the rows,
+    files after the commit. A worker that reads one of them finds its row gone.
+    """
     return services.erase(list(_documents(subject).values_list("id", flat=True)))
 
 

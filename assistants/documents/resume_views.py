@@ -12,8 +12,8 @@ from accounts.permissions import Permission, check, requires
 from accounts.requests import MemberRequest
 from assistants.documents import formats, presenters, profiles, queries, resumes, services, words
 from assistants.documents.forms import ProfileForm
-from assistants.documents.views import NoFile
 from assistants.documents.refusals import FileRefused
+from assistants.documents.views import NoFile
 from assistants.models import Document, ResumeProfile
 from config import errors
 from usage.holds.types import QuotaExceeded

@@ -75,7 +75,7 @@ def _text_of(document: Document) -> str:
 
 def _new_run(text: str, document: Document) -> runs.NewRun:
     messages = [
-        {"role": "system", "content": f'{INSTRUCTIONS}\n\n<document name="résumé">\n{text}\n</document>'},
+        {"role": "system", "content": f"{INSTRUCTIONS}\n\n{text}"},
         {"role": "user", "content": QUESTION},
     ]
     shape = {"name": "resume_profile", "strict": True, "schema": profiles.SCHEMA}

@@ -76,7 +76,7 @@ logger = logging.getLogger(__name__)
 def look_back(*, answer_id: UUID) -> list[Run]:
     """After a reply: starts what is due for its conversation. In the workspace. Nothing is started twice."""
     answer = Message.objects.select_related("conversation__assistant").filter(id=answer_id).first()
-    if answer is None:
+    if answer is None or _has_newer(answer):
         return []
     member = accounts_queries.get_member(
         user_id=answer.conversation.owner_id, workspace_id=current_workspace().id, session_key=None
@@ -85,6 +85,12 @@ def look_back(*, answer_id: UUID) -> list[Run]:
         return []
     started = [_start_summary(member, answer), _start_extraction(member, answer.conversation)]
     return [run for run in started if run is not None]
+
+
+def _has_newer(answer: Message) -> bool:
+    """Whether an answer was begun since: its own reading includes this turn."""
+    rows = Message.objects.filter(conversation_id=answer.conversation_id, role=Message.Role.ASSISTANT)
+    return rows.filter(created_at__gt=answer.created_at).exists()
 
 
 def _start_summary(member: Member, answer: Message) -> Run | None:

@@ -5,7 +5,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.permissions import Member, Permission, check
@@ -164,7 +164,9 @@ def forbid(*, member: Member, item: MemoryItem) -> None:
 
 
 def allow_again(*, member: Member, refusal_id: UUID) -> None:
-    MemoryRefusal.objects.filter(person_id=member.user_id, id=refusal_id).delete()
+    """Raises NotFound."""
+    if not MemoryRefusal.objects.filter(person_id=member.user_id, id=refusal_id).delete()[0]:
+        raise errors.NotFound()
 
 
 def forget_day(*, member: Member, day: date) -> int:
@@ -210,6 +212,23 @@ def relate(*, item: MemoryItem, subject: str, predicate: str, object: str) -> bo
         defaults={"created_at": timezone.now()},
     )
     return is_new
+
+
+def erase_person(*, person_id: UUID) -> int:
+    """Everything that is remembered of somebody, for the erasure of their data."""
+    with transaction.atomic():
+        ids = list(MemoryItem.objects.filter(person_id=person_id).values_list("id", flat=True))
+        _erase(ids)
+    return len(ids)
+
+
+def entities_of(person_id: UUID) -> QuerySet[Entity]:
+    """Those that a person's statements alone name. What others name too is theirs as well, and stays."""
+    mine = Relation.objects.filter(item__person_id=person_id)
+    others = Relation.objects.exclude(item__person_id=person_id)
+    named = Q(id__in=mine.values("subject_id")) | Q(id__in=mine.values("object_id"))
+    elsewhere = Q(id__in=others.values("subject_id")) | Q(id__in=others.values("object_id"))
+    return Entity.objects.filter(named).exclude(elsewhere).order_by("created_at", "id")
 
 
 def note_use(item_ids: list[UUID]) -> None:

@@ -61,9 +61,8 @@ def test_passages_come_numbered_in_a_marked_block_with_how_to_cite_them(member):
 
     assert built.messages[0]["content"] == (
         f"Be kind.\n\n{prompt.CITE}\n\n{builder.DATA_NOTE}\n\n"
-        '<data source="documents">\n'
         '<document n="1" name="leave.txt" page="3" section="Leave \'rules\'">\n'
-        "Everybody has 30 days of leave.\n</document>\n</data>"
+        "Everybody has 30 days of leave.\n</document>"
     )
     passage = document.chunks.get()
     assert built.context == {
@@ -144,7 +143,8 @@ def test_the_hold_of_a_question_covers_passages(member):
     # Also while the file is still being read: it may be ready when the worker asks.
     after = factories.ask(member.member, "Days of leave?", assistant=assistant).run.input_tokens
 
-    assert after - before == prompt.PASSAGE_TOKENS + prompt.FRAME_TOKENS
+    note = factories.tokens_of(builder.DATA_NOTE)
+    assert after - before == prompt.PASSAGE_TOKENS + prompt.FRAME_TOKENS + note
 
 
 def test_a_file_that_cannot_be_read_holds_nothing(member):
@@ -182,8 +182,8 @@ def test_the_career_mentor_knows_the_profile_of_who_asks_and_of_nobody_else(memb
     built = builder.build(ask(member, mentor, "What can I do?"))
 
     assert built.messages[0]["content"].endswith(
-        '<data source="resume">\nSummary: Baker.\nSkills: Sourdough; Accounts\n'
-        "Experience: Baker, Mill, 2019, Bread.\nEducation: Master baker, Guild, 2015\n</data>"
+        '<document name="Profile from the asker’s résumé">\nSummary: Baker.\nSkills: Sourdough; Accounts\n'
+        "Experience: Baker, Mill, 2019, Bread.\nEducation: Master baker, Guild, 2015\n</document>"
     )
     assert built.context["used"] == [
         {"kind": "resume", "id": str(profile.document_id), "name": "Your résumé"}

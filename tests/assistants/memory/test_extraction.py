@@ -162,7 +162,7 @@ def test_ended_reply_wakes_it(in_acme, owner, monkeypatch, django_capture_on_com
 
     woken = []
     monkeypatch.setattr(
-        followers, "_enqueue", lambda task, **ids: woken.append((task.name.rsplit(".", 1)[1], ids))
+        followers, "_enqueue", lambda task, ids, **_: woken.append((task.name.rsplit(".", 1)[1], ids))
     )
     turn = ask(owner.member, "Hello")
     with django_capture_on_commit_callbacks(execute=True):

@@ -8,22 +8,24 @@ from assistants.models import MemoryItem
 
 # Published test numbers of card schemes.
 CARDS = [
-    "4242424242424242", "4242 4242 4242 4242", "4242-4242-4242-4242", "4242.4242.4242.4242", "4242\u00a04242\u00a04242\u00a04242",
-    "my card is 5555555555554444, it expires in May", "3782 822463 10005", "6011111111111117", "30569309025904",
-    "4242\u20134242\u20134242\u20134242",
+    "4242424242424242", "4242 4242 4242 4242", "4242-4242-4242-4242", "4242.4242.4242.4242",
+    "4242\u00a04242\u00a04242\u00a04242", "my card is 5555555555554444, it expires in May", "3782 822463 10005",
+    "6011111111111117", "30569309025904", "4242\u20134242\u20134242\u20134242",
 ]  # fmt: skip
 ACCOUNTS = ["DE89 3704 0044 0532 0130 00", "DE89370400440532013000", "my iban is gb29 NWBK 6016 1331 9268 19"]
 KEYS = [
-    "sk-proj-abcdefghijklmnop1234", "sk_live_abcdefghijklmnop1234", "whsec_abcdefghijklmnop1234", "ghp_abcdefghijklmnopqrst1234",
-    "github_pat_11ABCDEFG0abcdefghij", "xoxb-123456789012-abcdef", "AKIAIOSFODNN7EXAMPLE", "glpat-abcdefghij1234567890",
-    "hf_abcdefghijklmnopqrstuv", "stw_live_abcdefghijklmnop", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefgh",
-    "-----BEGIN OPENSSH PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY----- MII", "-----BEGIN PRIVATE KEY-----",
-    "postgres://me:hunter2@db.example/x", "https://user:geheim@example.org/",
+    "sk-proj-abcdefghijklmnop1234", "sk_live_abcdefghijklmnop1234", "whsec_abcdefghijklmnop1234",
+    "ghp_abcdefghijklmnopqrst1234", "github_pat_11ABCDEFG0abcdefghij", "xoxb-123456789012-abcdef",
+    "AKIAIOSFODNN7EXAMPLE", "glpat-abcdefghij1234567890", "hf_abcdefghijklmnopqrstuv", "stw_live_abcdefghijklmnop",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefgh", "-----BEGIN OPENSSH PRIVATE KEY-----",
+    "-----BEGIN RSA PRIVATE KEY----- MII", "-----BEGIN PRIVATE KEY-----", "postgres://me:hunter2@db.example/x",
+    "https://user:geheim@example.org/",
 ]  # fmt: skip
 CALLED = [
-    "My password is hunter2", "the password for the wiki is Tr0ub4dor", "Passwort: sommer2024", "mein Kennwort lautet Igel77",
-    "API key = 9f8e7d6c", "PIN code is 4711", "my pin: 0815", "CVV 123", "passphrase: correct horse", "mot de passe: azerty",
-    "contraseña: secreto1", "senha: segredo", "the secret key is swordfish", "auth token: abc.def", "password \u201chunter2\u201d",
+    "My password is hunter2", "the password for the wiki is Tr0ub4dor", "Passwort: sommer2024",
+    "mein Kennwort lautet Igel77", "API key = 9f8e7d6c", "PIN code is 4711", "my pin: 0815", "CVV 123",
+    "passphrase: correct horse", "mot de passe: azerty", "contraseña: secreto1", "senha: segredo",
+    "the secret key is swordfish", "auth token: abc.def", "password \u201chunter2\u201d",
 ]  # fmt: skip
 
 
