@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistants', '0004_library'),
+        ('assistants', '0003_data_plane'),
     ]
 
     operations = [
@@ -33,10 +33,5 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='document',
             index=models.Index(condition=models.Q(('state__in', ['uploaded', 'parsing'])), fields=['updated_at'], name='document_unread'),
-        ),
-        migrations.AlterField(
-            model_name='run',
-            name='kind',
-            field=models.CharField(choices=[('reply', 'Reply'), ('title', 'Title'), ('memory', 'Memory'), ('embedding', 'Embedding'), ('image', 'Image'), ('speech', 'Speech'), ('transcription', 'Transcription'), ('website', 'Website'), ('code', 'Code'), ('resume', 'Resume')], max_length=20),
         ),
     ]
