@@ -63,7 +63,7 @@ def _passages(ask: Ask) -> list[Block]:
         if size > room:
             continue
         room -= size
-        kept.append(_used(passage, len(kept) + 1))
+        kept.append(used_by(passage, len(kept) + 1))
         texts.append(text)
     if not kept:
         return []
@@ -76,7 +76,7 @@ def _beginning(conversation: Conversation | None) -> list[Passage]:
     return [] if conversation is None else queries.beginning_of_given(conversation, limit=PASSAGES)
 
 
-def _used(passage: Passage, number: int) -> dict[str, Any]:
+def used_by(passage: Passage, number: int) -> dict[str, Any]:
     return {
         "kind": "passage",
         "id": str(passage.id),

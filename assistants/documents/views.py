@@ -80,7 +80,7 @@ def _list_context(request: MemberRequest, refusals: list[Refusal]) -> dict[str, 
         **presenters.upload_context(request),
         "rows": [presenters.row(request, document) for document in page.rows],
         "refusals": refusals,
-        "place": request.POST.get("place", ""),
+        "place": request.POST.get("place") or request.GET.get("place", ""),
         "accept": formats.ACCEPT,
         "shows": [
             {"label": label, "url": f"{list_url}?show={key}" if key else list_url, "is_current": key == shown}

@@ -5,7 +5,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.permissions import Member
-from assistants.documents import parsing, services
+from assistants.documents import formats, parsing, sandbox, services
 from assistants.models import Document, DocumentChunk, Project, ProjectMember
 from tenants.scope import current_workspace
 from tests.assistants.documents import files
@@ -28,6 +28,19 @@ def read(document: Document) -> Document:
 
 def texts(document: Document) -> list[str]:
     return list(document.chunks.order_by("number").values_list("text", flat=True))
+
+
+def read_plain_quickly(monkeypatch) -> None:
+    """Plain text is read without a process: for tests of what comes before and after."""
+    real = sandbox.read
+
+    def read(file, media_type, tell, **options):
+        if media_type != formats.PLAIN:
+            return real(file, media_type, tell, **options)
+        text = file.read().decode()
+        return sandbox.Reading(0, [sandbox.Passage(0, "", text, len(text.split()))])
+
+    monkeypatch.setattr(sandbox, "read", read)
 
 
 def keep(member: Member, text: str, name: str = "leave.txt", **fields) -> Document:

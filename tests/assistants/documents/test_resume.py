@@ -21,6 +21,11 @@ PROFILE = {
 }
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> None:
+    shelf.read_plain_quickly(monkeypatch)
+
+
 def upload(person, content: bytes = CV, name: str = "cv.txt") -> Document:
     return shelf.upload(person.member, content, name, kind=Document.Kind.RESUME)
 

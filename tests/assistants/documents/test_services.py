@@ -1,6 +1,7 @@
 """Uploading, reading, uploading anew, deleting; who sees what; and a worker that dies."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.files.storage import default_storage
@@ -17,6 +18,11 @@ from usage.limits import services as limit_services
 from usage.models import Counter, Meter
 
 pytestmark = pytest.mark.usefixtures("in_acme")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> None:
+    shelf.read_plain_quickly(monkeypatch)
 
 
 def state(document: Document) -> tuple[str, str, int, int, int]:
@@ -283,12 +289,11 @@ def test_a_document_that_kills_its_workers_is_given_up(member, monkeypatch):
 
 def test_a_reader_that_fails_says_why_and_the_worker_goes_on(member, monkeypatch):
     bad = shelf.upload(member.member, b"<b>" * 400_000, "a.html")
-    monkeypatch.setattr(sandbox.read, "__kwdefaults__", {**sandbox.read.__kwdefaults__, "cpu_s": 1})
+    monkeypatch.setattr(sandbox, "read", partial(sandbox.read, cpu_s=1))
     shelf.read(bad)
     assert state(bad)[:2] == ("failed", "parser_timeout")
     assert not bad.chunks.exists()
 
-    monkeypatch.undo()
     assert shelf.read(shelf.upload(member.member)).state == "ready"
 
 
