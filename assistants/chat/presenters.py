@@ -9,6 +9,7 @@ from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
+from assistants.documents import citing
 from assistants.memory import presenters as memory
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
@@ -60,7 +61,13 @@ class MessageView:
     comment: str = ""
     rate_url: str = ""
     fork_url: str = ""
+    sources: list[citing.Source] = field(default_factory=list)
+
     memories: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def cites(self) -> bool:
+        return any(source.is_cited for source in self.sources)
 
 
 @dataclass(frozen=True)
@@ -185,7 +192,8 @@ def _add_run(
         view.events_url = page_url(request, "run-events", run_id=run.id)
         view.stop_url = page_url(request, "run-stop", run_id=run.id)
         return
-    view.html = markdown.render(view.text) if view.text else ""
+    view.sources = citing.sources(request, run.context, view.text)
+    view.html = citing.link(markdown.render(view.text), view.sources) if view.text else ""
     view.can_regenerate = can_chat
     view.can_retry = can_chat and run.state != Run.State.DONE
     view.usage = {
