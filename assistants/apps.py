@@ -9,6 +9,7 @@ class AssistantsConfig(AppConfig):
         from assistants.builder import services as builder_services  # noqa: PLC0415
         from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
+        from assistants.memory import followers as memory_followers  # noqa: PLC0415
         from assistants.personal_data import HOLDINGS  # noqa: PLC0415
         from assistants.retention import queries as retention  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
@@ -17,6 +18,7 @@ class AssistantsConfig(AppConfig):
         from tenants.lifecycle import inventory  # noqa: PLC0415
 
         personal.register(HOLDINGS)
+        memory_followers.connect()
         ports.workspace_created.fill(builder_services.create_first_assistant)
         ports.assistant_names.fill(builder_queries.names_of)
         ports.assistant_count.fill(builder_queries.count_of)

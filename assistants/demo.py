@@ -21,7 +21,9 @@ from assistants.builder import demo as builder_demo
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
+from assistants.library import demo as library_demo
 from assistants.llm.usage import Usage
+from assistants.memory import demo as memory_demo
 from assistants.models import Assistant
 from assistants.runs import services as runs_services
 from assistants.runs import turns
@@ -195,6 +197,9 @@ def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assist
             for question, answer in TALKS:
                 _talk(member, assistants[0], question, answer)
         _talk(members[-1], assistants[-1], *RELEASE_TALK)
+        library_demo.make(members)
+        for member in members:
+            memory_demo.tell(member, curates=member.can_manage_workspace)
     receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)
 
 

@@ -14,6 +14,7 @@ NAMES = {
     "openai": "bench.calls",
     "dashboard": "bench.dashboard",
     "webhooks": "bench.webhooks",
+    "conversations": "bench.conversations",
 }
 
 

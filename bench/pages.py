@@ -52,7 +52,7 @@ async def _find_pages(target: Target, cookie: str) -> list[Page]:
     ]
 
 
-async def _measure(target: Target, page: Page, requests: int) -> None:
+async def measure(target: Target, page: Page, requests: int) -> None:
     connections = [await wire.connect(target.address) for _ in range(CONNECTIONS)]
     raw = wire.get(page.path, page.headers)
     for number, connection in zip(range(requests + WARM_UP), itertools.cycle(connections), strict=False):
@@ -65,13 +65,13 @@ async def _measure(target: Target, page: Page, requests: int) -> None:
         connection.close()
 
 
-def _sign_in(target: Target) -> str:
+def sign_in(target: Target, slug: str = SLUG) -> str:
     """A session of the workspace's owner, made in the database that the server reads."""
     from django.test import Client  # noqa: PLC0415  needs the settings
 
     from accounts import queries  # noqa: PLC0415
 
-    person = target.demo[SLUG]["people"][0]
+    person = target.demo[slug]["people"][0]
     user = queries.get_user_by_email(person["email"])
     assert user is not None
     client = Client()
@@ -79,7 +79,7 @@ def _sign_in(target: Target) -> str:
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
-def _count_queries(page: Page) -> None:
+def count_queries(page: Page) -> None:
     from django.db import connection  # noqa: PLC0415  needs the settings
     from django.test import Client  # noqa: PLC0415
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
@@ -100,7 +100,7 @@ async def _run(target: Target, cookie: str, requests: int) -> list[Page]:
     pages = await _find_pages(target, cookie)
     for page in pages:
         report.progress(page.name)
-        await _measure(target, page, requests)
+        await measure(target, page, requests)
     return pages
 
 
@@ -117,9 +117,9 @@ def main(arguments: list[str]) -> int:
     os.environ["LOG_LEVEL"] = "WARNING"
     django.setup()
     target = from_environment()
-    pages = uvloop.run(_run(target, _sign_in(target), options.requests))
+    pages = uvloop.run(_run(target, sign_in(target), options.requests))
     for page in pages:
-        _count_queries(page)
+        count_queries(page)
     rows = [
         [page.name, page.status, _ms(page, 0.5), _ms(page, 0.95), page.queries, page.size / 1000]
         for page in pages

@@ -18,9 +18,8 @@ RETRY_SECONDS = 60
 DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
-TASKS += ["assistants.retention.tasks"]
-TASKS += ["assistants.recall.tasks"]
-TASKS += ["assistants.retention.tasks", "assistants.library.tasks"]
+TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
+TASKS += ["assistants.recall.tasks", "assistants.memory.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -186,6 +185,11 @@ app.conf.update(
             "task": "assistants.retention.tasks.apply_retention",
             "schedule": crontab(hour=2, minute=20),
             "options": {"expires": 3600},
+        },
+        "sweep-documents": {
+            "task": "assistants.documents.tasks.sweep_documents",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
         },
         "purge-deleted-conversations": {
             "task": "assistants.library.tasks.purge_deleted",

@@ -7,6 +7,7 @@ urlpatterns = [
     path("conversations/", include("assistants.library.urls")),
     path("projects/", include("assistants.projects.urls")),
     path("assistants/", include("assistants.builder.urls")),
+    path("memory/", include("assistants.memory.urls")),
     path("audit/", include("accounts.auditlog.urls")),
     path("keys/", include("accounts.workspace_urls")),
     path("settings/", include("accounts.signin.workspace_urls")),

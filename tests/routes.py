@@ -175,6 +175,20 @@ WORKSPACE |= {
     "project-archive": Route(CHATS, ids=OWN_PROJECT),
 }
 
+# What assistants remember. More in tests/assistants/memory.
+OWN_MEMORY = {"item_id": "memory"}
+FORGETS = {"POST": ("view", 302)}
+WORKSPACE |= {
+    "memory": Route(SEES | FORGETS, data={"layer": "semantic", "text": "Swept."}),
+    "memory-graph": Route(SEES),
+    "memory-item": Route(SEES | FORGETS, ids=OWN_MEMORY, data={"text": "Swept anew."}),
+    "memory-pin": Route(FORGETS, ids=OWN_MEMORY),
+    "memory-delete": Route(FORGETS, ids=OWN_MEMORY, works_read_only=True),
+    "memory-forget-day": Route(FORGETS, data={"day": "2026-01-01"}, works_read_only=True),
+    "memory-switch": Route(FORGETS, data={"on": "1"}, works_read_only=True),
+    "memory-allow": Route(FORGETS, ids={"refusal_id": "refusal"}, works_read_only=True),
+}
+
 # Only somebody who proved just now who they are gets further: tests/accounts/test_workspaces_ending.py.
 OWNS = "workspace:own"
 WORKSPACE |= {

@@ -14,12 +14,15 @@ from django.http import HttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts import services as accounts_services
 from accounts.members import services as members
 from accounts.models import ApiKey, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from assistants.memory.services import remember
+from assistants.models import MemoryRefusal
 from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
@@ -77,6 +80,8 @@ class Things:
     link: UUID = UUID(int=0)
     import_id: UUID = UUID(int=0)
     user: UUID = UUID(int=0)
+    memory: UUID = UUID(int=0)
+    refusal: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -116,6 +121,10 @@ def make_things(
         live = factories.ask(member, f"Another {mark}", assistant=assistant)
         trial = factories.try_draft(member, f"Test {mark}", instructions=mark)
         version = assistant.versions.get().id
+        refusal = MemoryRefusal.objects.create(
+            person_id=member.user_id, text=f"Brightwater {mark}", created_at=timezone.now()
+        )
+        memory = remember(member=member, layer="semantic", text=f"Remembered {mark}")
         kept = library.make(member, mark, live.conversation)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
@@ -124,7 +133,8 @@ def make_things(
     assert ended.receipt_id is not None
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
-        ended.receipt_id, trial=trial.id, version=version, user=member.user_id, **kept,
+        ended.receipt_id, trial=trial.id, version=version, memory=memory.id, refusal=refusal.id,
+        user=member.user_id, **kept,
     )  # fmt: skip
 
 

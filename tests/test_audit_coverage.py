@@ -23,10 +23,26 @@ MAIL = "a mail that is owed or sent; its cause has the entry"
 BOOKS = "reckoned anew from the ledger; changes no right and no person"
 LOG = "writes the log itself"
 FREE_TO_GO = "a person hides a notice from themselves"
+OWN_MEMORY = "what assistants remember of one person, by that person; the shared layer has its entries"
+DERIVED = "made anew from what is there; runs, ledger and receipts tell of it"
 TIDY = "how a person keeps their own conversations: no right changes, nothing is lost"
 
 # Services that can change something without an entry. Each with the reason.
 WITHOUT_ENTRY = {
+    "assistants.memory.services.allow_again": OWN_MEMORY,
+    "assistants.memory.services.delete": OWN_MEMORY,
+    "assistants.memory.services.edit": OWN_MEMORY,
+    "assistants.memory.services.erase_person": STEP,
+    "assistants.memory.services.forbid": OWN_MEMORY,
+    "assistants.memory.services.forget_day": OWN_MEMORY,
+    "assistants.memory.services.note_use": OWN_MEMORY,
+    "assistants.memory.services.pin": OWN_MEMORY,
+    "assistants.memory.services.relate": OWN_MEMORY,
+    "assistants.memory.services.remember": OWN_MEMORY,
+    "assistants.memory.services.switch": OWN_MEMORY,
+    "assistants.runs.services.give_up_waiting": TURN,
+    "assistants.recall.services.embed_missing": DERIVED,
+    "assistants.recall.services.embed_rows": DERIVED,
     "accounts.mails.services.forget_address": MAIL,
     "accounts.mails.services.forget_old": MAIL,
     "accounts.mails.services.send": MAIL,

@@ -56,6 +56,10 @@ ACTIONS: Mapping[str, str] = {
     "invitation.accepted": "Accepted an invitation",
     "invitation.declined": "Declined an invitation",
     "workspace.ownership_transferred": "Handed the workspace over",
+    # memory
+    "memory.shared": "Added to the memory that all share",
+    "memory.shared_edited": "Changed the memory that all share",
+    "memory.shared_deleted": "Deleted from the memory that all share",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
@@ -145,6 +149,13 @@ ACTIONS: Mapping[str, str] = {
     "assistant.avatar_set": "Set an assistant’s picture",
     "assistant.avatar_removed": "Removed an assistant’s picture",
     "conversation.started": "Started a conversation",
+    "document.uploaded": "Uploaded a document",
+    "document.replaced": "Uploaded a document anew",
+    "document.shared": "Shared a document with the workspace",
+    "document.unshared": "Stopped sharing a document with the workspace",
+    "document.read_again": "Had a document read again",
+    "document.deleted": "Deleted a document",
+    "resume.edited": "Edited the profile from their résumé",
     "conversation.moved": "Moved a conversation into or out of a project",
     "conversation.deleted": "Deleted a conversation",
     "conversation.restored": "Took a deleted conversation back",
@@ -189,7 +200,10 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
-    "assistants": ("Assistants and conversations", ("assistant", "conversation", "conversations", "project")),
+    "assistants": (
+        "Assistants and conversations",
+        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory"),
+    ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),
     "records": ("Receipts, prices and books",
@@ -198,6 +212,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OBJECTS: Mapping[str, str] = {
     "api_key": "API key",
+    "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",
     "billing_account": "billing account",

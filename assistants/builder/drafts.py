@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db.models import QuerySet
+
 from assistants.builder import content
 from assistants.builder.content import Content
 from assistants.models import Assistant, Run
@@ -32,6 +34,12 @@ def knowledge_of(assistant: Assistant) -> list[UUID]:
     """Ids of the documents that it searches whoever asks; of a draft those that its form says. One query at most."""
     drafted: list[UUID] | None = getattr(assistant, DRAFTED, None)
     return list(assistant.knowledge.values_list("document_id", flat=True)) if drafted is None else drafted
+
+
+def searched_by(assistant: Assistant) -> list[UUID] | QuerySet[Any]:
+    """The same for a condition `document__in`: without a query of its own."""
+    drafted: list[UUID] | None = getattr(assistant, DRAFTED, None)
+    return assistant.knowledge.values("document") if drafted is None else drafted
 
 
 def ask_of(run: Run) -> Ask:

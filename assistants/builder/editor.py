@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.builder import forms, presenters, queries, templates, versions
 from assistants.builder.forms import AssistantForm, AvatarForm
@@ -80,9 +81,12 @@ def page(
     earlier: list[Run] | None = None,
 ) -> HttpResponse:
     template = form["template"].value() or ""
+    form.fields["name"].required = True
     context: dict[str, Any] = {
         "form": form,
         "assistant": assistant,
+        # Said, because other addresses answer with this page too.
+        "save_url": _save_url(request, assistant),
         "problem": problem,
         "code": problem.code if problem else "",
         "title": errors.title_of(problem) if problem else "",
@@ -96,6 +100,12 @@ def page(
         if context["can_limit"]:
             context["limit_form"] = limit_form or _limit_form(assistant)
     return render(request, TEMPLATE, context, status=status)
+
+
+def _save_url(request: MemberRequest, assistant: Assistant | None) -> str:
+    if assistant is None:
+        return page_url(request, "assistant-create")
+    return page_url(request, "assistant-edit", assistant_id=assistant.id)
 
 
 def _limit_form(assistant: Assistant) -> LimitForm:

@@ -117,7 +117,7 @@ def edit_assistant(
                 " save it again to put it on top.",
                 data={"latest": last.number},
             )
-        saved = _merged(member, row, last, changes)
+        saved = _merged(member, last, changes)
         visibility, chosen = _sharing(member, row, changes)
         told = versions.told(visibility, chosen)
         changed = content.differences(last.snapshot, saved.snapshot() | told)
@@ -127,6 +127,9 @@ def edit_assistant(
         versions.write(row, saved, by=member)
         if row.pinned_number is None:
             versions.put_into_use(row, saved)
+        else:
+            gone = set(content.of_snapshot(last.snapshot).knowledge) - set(saved.knowledge)
+            versions.take_away(row, gone)
         _record(member, row, "assistant.edited", fields=changed)
 
 
@@ -279,12 +282,11 @@ def _editable(assistant: Assistant) -> Assistant:
     return row
 
 
-def _merged(member: Member, row: Assistant, last: AssistantVersion, changes: Mapping[str, Any]) -> Content:
+def _merged(member: Member, last: AssistantVersion, changes: Mapping[str, Any]) -> Content:
     former = content.of_snapshot(last.snapshot)
     saved = replace(former, **{name: value for name, value in changes.items() if name not in SHARING})
     if "knowledge" in changes:
-        present = {*former.knowledge, *versions.knowledge_of(row)}
-        saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, present))
+        saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, former.knowledge))
     rules.check_content(saved)
     return saved
 
@@ -302,10 +304,10 @@ def _sharing(member: Member, row: Assistant, changes: Mapping[str, Any]) -> tupl
 def _brought_back(member: Member, row: Assistant, number: int) -> Content:
     """What a version held, with the knowledge that the member may give it now."""
     former = content.of_snapshot(queries.access_version(row, number).snapshot)
-    present = versions.knowledge_of(row)
+    last = content.of_snapshot(versions.latest(row).snapshot).knowledge
     own = set(rules.attachable(member).filter(id__in=former.knowledge).values_list("id", flat=True))
     # SECURITY: a document that its owner took away from the assistant does not come back by somebody else's hand.
-    return replace(former, knowledge=[each for each in former.knowledge if each in own or each in present])
+    return replace(former, knowledge=[each for each in former.knowledge if each in own or each in last])
 
 
 def _record(member: Member, assistant: Assistant, action: str, **data: Any) -> None:

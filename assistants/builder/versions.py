@@ -81,6 +81,11 @@ def put_into_use(assistant: Assistant, saved: Content) -> None:
     AssistantKnowledge.objects.bulk_create(new)
 
 
+def take_away(assistant: Assistant, document_ids: set[UUID]) -> None:
+    """Documents that nobody shall read by it any more, also while a version that had them is pinned."""
+    assistant.knowledge.filter(document_id__in=document_ids).delete()
+
+
 def share_with(assistant: Assistant, visibility: str, user_ids: set[UUID]) -> None:
     """Who may use it from now on. Chosen members are kept only while members are chosen."""
     assistant.visibility = visibility

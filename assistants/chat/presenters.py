@@ -9,6 +9,7 @@ from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
+from assistants.memory import presenters as memory
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words
@@ -52,6 +53,7 @@ class MessageView:
     can_retry: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    memories: list[dict[str, Any]] = field(default_factory=list)
 
 
 def transcript(request: MemberRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
@@ -87,7 +89,15 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
             _add_run(request, view, run, conversation, can_chat=can_chat)
             view.is_waiting = run is not None and run.id in waiting
         views.append(view)
+    _add_memories(request, views)
     return views
+
+
+def _add_memories(request: MemberRequest, views: list[MessageView]) -> None:
+    """One query, when any of the answers remembered something."""
+    found = memory.used_in(request, [view.context for view in views])
+    for view in views:
+        view.memories = [found[row["id"]] for row in view.context.get("used", []) if row["id"] in found]
 
 
 def _base(request: MemberRequest, conversation: Conversation, place: Place, text: str) -> MessageView:

@@ -60,7 +60,8 @@ def examine(upload: UploadedFile) -> Examined:
         raise FileEmpty()
     if size > MAX_BYTES:
         raise _too_large(MAX_BYTES)
-    file: IO[bytes] = upload.file
+    file = upload.file
+    assert file is not None
     try:
         file.seek(0)
         head = file.read(HEAD)

@@ -8,6 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
 from django.db.models.functions import Coalesce
 
 from accounts.permissions import Member, Permission
+from assistants.builder import drafts
 from assistants.builder import queries as builder_queries
 from assistants.models import (
     Assistant,
@@ -152,8 +153,7 @@ def scope_of(*, assistant: Assistant | None, conversation: Conversation | None) 
     conversation's questions. None when there is nothing to search by."""
     found: list[Q] = []
     if assistant is not None:
-        known = AssistantKnowledge.objects.filter(assistant=assistant).values("document")
-        found.append(Q(document__in=known))
+        found.append(Q(document__in=drafts.searched_by(assistant)))
     if conversation is not None:
         given = Attachment.objects.filter(message__conversation=conversation).exclude(document=None)
         found.append(Q(document__in=given.values("document")))

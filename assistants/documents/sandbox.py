@@ -51,7 +51,13 @@ class Reading:
 
 
 def read(
-    file: IO[bytes], media_type: str, tell: Tell, *, memory: int = MEMORY, cpu_s: int = CPU_S, wall_s: int = WALL_S
+    file: IO[bytes],
+    media_type: str,
+    tell: Tell,
+    *,
+    memory: int = MEMORY,
+    cpu_s: int = CPU_S,
+    wall_s: int = WALL_S,
 ) -> Reading:
     """Blocks until the file is read; `tell` hears of per cent now and then. Raises ReadingFailed."""
     with tempfile.TemporaryFile() as spool:
@@ -94,7 +100,9 @@ def _answer_of(process: subprocess.Popen[bytes], tell: Tell, wall_s: int) -> Rea
     if overdue.is_set():
         raise ReadingFailed(code="parser_timeout")
     if answer is None:
-        raise ReadingFailed(code=SIGNALS.get(signal.Signals(-code), "parser_died") if code < 0 else "parser_died")
+        raise ReadingFailed(
+            code=SIGNALS.get(signal.Signals(-code), "parser_died") if code < 0 else "parser_died"
+        )
     if "refused" in answer:
         raise ReadingFailed(code=str(answer["refused"]))
     return Reading(int(answer["pages"]), [Passage(*row) for row in answer["chunks"]])

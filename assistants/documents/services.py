@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from uuid import UUID, uuid4
@@ -17,14 +17,17 @@ from kombu.exceptions import OperationalError as BrokerError
 from accounts.permissions import Member
 from assistants.documents import intake, queries
 from assistants.documents.refusals import TypeNotAllowed
-from assistants.models import Document, Project
+from assistants.models import Document, DocumentChunk, Project
+from assistants.recall import index as recall
 from tenants import audit
 from usage import gauges
 from usage.models import Meter
 
 MAX_NAME = 200
-REPLACED = ["name", "media_type", "size_bytes", "sha256", "file", "state", "error_code", "version", "attempt", "progress"]
-REPLACED += ["updated_at"]
+REPLACED = [
+    "name", "media_type", "size_bytes", "sha256", "file", "state", "error_code", "version", "tries", "progress",
+    "lease_expires_at", "updated_at",
+]  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
@@ -82,7 +85,7 @@ def replace(*, member: Member, document: Document, file: UploadedFile) -> Docume
         return _replace(member, former, values, stored)
 
 
-def _replace(member: Member, former: Document, values: dict[str, object], stored: "_Stored") -> Document:
+def _replace(member: Member, former: Document, values: Mapping[str, object], stored: "_Stored") -> Document:
     is_same = former.sha256 == values["sha256"] and former.state != Document.State.FAILED
     if is_same:
         return former
@@ -92,9 +95,9 @@ def _replace(member: Member, former: Document, values: dict[str, object], stored
     old_file = former.file
     for name, value in values.items():
         setattr(former, name, value)
-    former.file, former.version, former.attempt = stored.keep(), former.version + 1, 0
+    former.file, former.version, former.tries = stored.keep(), former.version + 1, 0
     former.state, former.error_code, former.progress = Document.State.UPLOADED, "", 0
-    former.updated_at = timezone.now()
+    former.lease_expires_at, former.updated_at = None, timezone.now()
     former.save(update_fields=REPLACED)
     gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
     _record(member, "document.replaced", former)
@@ -125,6 +128,8 @@ def erase(ids: list[UUID]) -> int:
     transaction, in the workspace."""
     rows = Document.objects.filter(id__in=ids)
     names = [name for name in rows.values_list("file", flat=True) if name]
+    chunks = DocumentChunk.objects.filter(document_id__in=ids)
+    recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     rows.delete()
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return len(names)
@@ -133,10 +138,9 @@ def erase(ids: list[UUID]) -> int:
 def retry(*, member: Member, document: Document) -> None:
     """Reads it again after it failed."""
     with transaction.atomic():
-        waiting = {"state": Document.State.UPLOADED, "error_code": "", "attempt": 0, "progress": 0}
+        waiting = {"state": Document.State.UPLOADED, "error_code": "", "tries": 0, "progress": 0}
         rows = Document.objects.filter(id=document.id, state=Document.State.FAILED)
-        # The version too: what an earlier attempt still holds is no longer the present one.
-        if rows.update(**waiting, version=document.version + 1, updated_at=timezone.now()):
+        if rows.update(**waiting, lease_expires_at=None, updated_at=timezone.now()):
             _record(member, "document.read_again", document)
             _enqueue_on_commit(member.workspace_id, document.id)
 
@@ -219,3 +223,7 @@ def enqueue(*, workspace_id: UUID, document_id: UUID) -> None:
         )
     except BrokerError:
         logger.warning("a document was not enqueued; the sweep will", extra={"document_id": str(document_id)})
+
+
+def follow_reading(document: Document) -> None:
+    """What comes of a document that was read. Inside the transaction that puts its passages in place."""

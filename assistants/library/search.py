@@ -5,17 +5,15 @@ The newest MOST hits of texts and of titles are ranked; a word that stands every
 
 import re
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchHeadline, SearchQuery, SearchRank
+from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import F, QuerySet
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.permissions import Member
 from assistants.chat import queries as chat
-from assistants.library import queries
+from assistants.library import marks, queries
 from assistants.models import Conversation, Message
 
 MOST = 500
@@ -23,9 +21,6 @@ PAGE_LENGTH = 20
 MAX_TERMS = 12
 MAX_LENGTH = 200
 TITLE_WEIGHT = 2.0
-# Private characters: what stands between them in a headline is a hit. Texts that hold them are marked wrongly, no more.
-START, STOP = "\ue000", "\ue001"
-HIT = re.compile(f"{START}([^{START}{STOP}]*){STOP}")
 TERM = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -48,13 +43,14 @@ class Found:
 
 
 def search(member: Member, text: str, cursor: str = "", filters: queries.Filters | None = None) -> Found:
-    """What the member may see, best first. Five queries, whatever is found; none for a text without words.
+    """What the member may see, best first. Four queries, whatever is found; none for a text without words.
 
     Every word must occur, the last letters of each may be missing; "words in quotes" stand side by side.
     """
-    query = _query(text)
-    if query is None:
+    terms = _terms(text)
+    if not terms:
         return Found([], 0)
+    query = _query(terms)
     talks = chat.visible_to(member)
     if filters is not None and filters.tag:
         talks = talks.filter(tags__contains=[filters.tag])
@@ -66,18 +62,26 @@ def search(member: Member, text: str, cursor: str = "", filters: queries.Filters
     start = int(cursor) if cursor.isdecimal() and len(cursor) < 6 else 0
     page = order[start : start + PAGE_LENGTH]
     upcoming = str(start + PAGE_LENGTH) if len(order) > start + PAGE_LENGTH else ""
-    hits = _hits(page, query)
+    hits = _hits(page, [word for word, _ in terms])
     return Found(hits, len(order), upcoming, max(len(titles), len(texts)) >= MOST)
 
 
-def _query(text: str) -> SearchQuery | None:
-    """`'word':*` for each word, quoted so that no character of it is an operator."""
-    terms = []
-    for phrase, word in TERM.findall(text.replace("\x00", " ")[:MAX_LENGTH])[:MAX_TERMS]:
-        said = (phrase or word).replace("\\", "\\\\").replace("'", "''").strip()
-        if any(character.isalnum() for character in said):
-            terms.append(f"'{said}'" if phrase else f"'{said}':*")
-    return SearchQuery(" & ".join(terms), config="simple", search_type="raw") if terms else None
+def _terms(text: str) -> list[tuple[str, bool]]:
+    """Words, and whether each is a phrase; without those of which a search has nothing."""
+    found = TERM.findall(text.replace("\x00", " ")[:MAX_LENGTH])[:MAX_TERMS]
+    terms = [((phrase or word).strip(), bool(phrase)) for phrase, word in found]
+    return [(said, is_phrase) for said, is_phrase in terms if any(map(str.isalnum, said))]
+
+
+def _query(terms: list[tuple[str, bool]]) -> SearchQuery:
+    """`'word':*` for each, quoted so that no character of it is an operator."""
+    quoted = (
+        (said.replace("\\", "\\\\").replace("'", "''"), "" if is_phrase else ":*")
+        for said, is_phrase in terms
+    )
+    return SearchQuery(
+        " & ".join(f"'{said}'{prefix}" for said, prefix in quoted), config="simple", search_type="raw"
+    )
 
 
 def _titles(talks: QuerySet[Conversation], query: SearchQuery) -> list[tuple[UUID, float]]:
@@ -108,37 +112,17 @@ def _merged(
     return [(key, best.get(key)) for key in order]
 
 
-def _hits(page: list[tuple[UUID, UUID | None]], query: SearchQuery) -> list[Hit]:
+def _hits(page: list[tuple[UUID, UUID | None]], words: list[str]) -> list[Hit]:
     rows = queries.rows_of([key for key, _ in page])
-    marked: dict[str, Any] = {"start_sel": START, "stop_sel": STOP}
-    titled = Conversation.objects.filter(id__in=list(rows)).annotate(
-        line=SearchHeadline("title", query, config="simple", highlight_all=True, **marked)
-    )
-    titles = dict(titled.values_list("id", "line"))
-    lines = Message.objects.filter(id__in=[message for _, message in page if message]).annotate(
-        line=SearchHeadline(
-            "text", query, config="simple", max_words=32, min_words=12, max_fragments=2, fragment_delimiter=" … ",
-            **marked,
-        )
-    )  # fmt: skip
-    snippets: dict[UUID, Any] = dict(lines.values_list("id", "line"))
+    texts = chat.texts_of([message for _, message in page if message])
+    pattern = marks.pattern_of(words)
     return [
         Hit(
             rows[key],
-            marks(titles[key]),
-            marks(snippets.get(message_id, "") if message_id else ""),
+            marks.line(rows[key].title, pattern),
+            marks.snippet(texts[message_id], pattern) if message_id in texts else SafeString(""),
             message_id,
         )
         for key, message_id in page
         if key in rows
     ]
-
-
-def marks(line: str) -> SafeString:
-    """A headline as HTML: every text escaped, every hit in <mark>."""
-    parts = HIT.split(line)
-    plain = [part.replace(START, "").replace(STOP, "") for part in parts]
-    pairs = zip(plain[::2], [*plain[1::2], ""], strict=True)
-    return format_html_join(
-        "", "{}{}", ((text, format_html("<mark>{}</mark>", hit) if hit else "") for text, hit in pairs)
-    )

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistants', '0003_data_plane'),
+        ('assistants', "0004_documents"),
     ]
 
     operations = [

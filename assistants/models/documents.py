@@ -3,12 +3,14 @@ import uuid
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
+from django.db.models import Q
 
 
 class Document(models.Model):
     """An uploaded file and how far its reading has come. Its file's name in the storage: tenants.keys.file_name.
 
     `project`: seen by its members; without one by its owner, or by the whole workspace when `is_shared`.
+    `attempt` is the fencing token of whoever reads it and only grows; `tries`: how often this version was begun.
     """
 
     class Kind(models.TextChoices):
@@ -35,6 +37,8 @@ class Document(models.Model):
     error_code = models.CharField(max_length=60, blank=True)
     version = models.PositiveIntegerField(default=1)
     attempt = models.PositiveIntegerField(default=0)
+    tries = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
     progress = models.PositiveSmallIntegerField(default=0)
     pages = models.PositiveIntegerField(default=0)
     characters = models.PositiveIntegerField(default=0)
@@ -43,7 +47,12 @@ class Document(models.Model):
     parsed_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["owner_id", "-created_at", "-id"], name="document_owner_recent")]
+        indexes = [
+            models.Index(fields=["owner_id", "-created_at", "-id"], name="document_owner_recent"),
+            models.Index(
+                fields=["updated_at"], condition=Q(state__in=["uploaded", "parsing"]), name="document_unread"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -74,12 +83,17 @@ class DocumentChunk(models.Model):
 
 
 class ResumeProfile(models.Model):
-    """What a résumé says, in fields: experience, skills, education. Written by a metered run."""
+    """What a résumé says, in fields: experience, skills, education. Written by a metered run, then its owner's to edit.
+
+    `is_edited`: a person changed it, so that reading the résumé again does not overwrite it unasked.
+    """
 
     document = models.OneToOneField(Document, on_delete=models.CASCADE, related_name="profile")
     person_id = models.UUIDField()
     profile = models.JSONField(default=dict)
     run_id = models.UUIDField(null=True)
+    error_code = models.CharField(max_length=60, blank=True)
+    is_edited = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

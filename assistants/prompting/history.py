@@ -30,10 +30,15 @@ def of_branch(answer: Message | None) -> list[dict[str, Any]]:
     return fitting(_branch(answer.parent_id))
 
 
-def fitting(newest_first: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The question always goes in; earlier turns while they fit into HISTORY_TOKENS."""
+def of_branch_until(message: Message, *, room: int) -> list[dict[str, Any]]:
+    """As `of_branch`, up to and with `message`, as much as fits into `room` tokens."""
+    return fitting(_branch(message.id), room=room)
+
+
+def fitting(newest_first: list[tuple[str, str]], *, room: int | None = None) -> list[dict[str, Any]]:
+    """The newest always goes in; earlier turns while they fit into `room` tokens, HISTORY_TOKENS unless said."""
     chosen: list[dict[str, Any]] = []
-    room = HISTORY_TOKENS
+    room = HISTORY_TOKENS if room is None else room
     for role, text in newest_first:
         if not text:
             continue

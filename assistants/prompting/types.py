@@ -27,7 +27,8 @@ class Block:
     """A part of the prompt besides instructions and history.
 
     `is_trusted`: written by the workspace's people for the assistant. Everything else (documents, pages, what a model
-    extracted) is data: it goes in marked as such. `used`: what the answer's page lists, each with `kind` and `id`.
+    extracted) is data: it stands between marks (`<memory …>`, `<document …>`) that it cannot end, since `<` and `&` in
+    it are escaped. `used`: what the answer's page lists, each with `kind` and `id`.
     `left_out`: how much of what was found did not fit.
     """
 

@@ -21,7 +21,7 @@ def embed_rows(*, kind: Kind, ids: list[UUID]) -> int:
     Raises what a call of the provider raises; what was written until then stays.
     """
     used = embedding.embedder()
-    if used is None or not vectors.is_available():
+    if used is None or not vectors.make_available():
         return 0
     source = SOURCES[kind]
     rows = list(source.rows().filter(id__in=ids).order_by("id").values_list("id", "text"))
@@ -35,7 +35,7 @@ def embed_missing(*, kind: Kind, told: Callable[[int, int], None] = lambda done,
     Vectors of former models go when all have their new ones.
     """
     used = embedding.embedder()
-    if used is None or not vectors.is_available():
+    if used is None or not vectors.make_available():
         return 0
     source, done, after = SOURCES[kind], 0, None
     with transaction.atomic():

@@ -4,11 +4,12 @@ No migration makes them: PostgreSQL may lack pgvector, and everything works with
 foreign key that deletes it with the row, whoever deletes that. Each model has a partial HNSW index of its dimension.
 """
 
+import logging
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from psycopg import sql
 
@@ -17,11 +18,25 @@ from tenants.scope import current_workspace
 
 # pgvector looks at this many neighbours, and at more until the rows that `where` allows are enough.
 EF_SEARCH = 100
+logger = logging.getLogger(__name__)
 
 
 def is_available() -> bool:
     """Whether this database has pgvector."""
     return _ask("SELECT 1 FROM pg_extension WHERE extname = 'vector'")
+
+
+def make_available() -> bool:
+    """Adds pgvector where this may be done; whether it is there then. Outside a transaction."""
+    if is_available():
+        return True
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS vector SCHEMA public")
+    except DatabaseError:
+        logger.warning("vectors are asked for, and this database has no pgvector: full text alone finds")
+        return False
+    return True
 
 
 def has_table(source: Source) -> bool:

@@ -186,6 +186,7 @@ class Stack:
             "SIMULATOR_URL": address,
             "OPENAI_BASE_URL": f"{address}/v1",
             "PROVIDER_NOTICE": "Simulated provider",
+            "EMBEDDING_MODEL": self.environment.get("EMBEDDING_MODEL", "text-embedding-3-small"),
             "PROVIDER_REPORT_URL": f"{address}/_sim/counters",
         }
         (command,) = processes.commands("simulator", self.environment)

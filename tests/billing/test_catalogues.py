@@ -35,28 +35,28 @@ class Tier:
 
 OF_EVERYBODY = {"cloud_models", "api_access", "usage_history"}
 TOGETHER = OF_EVERYBODY | {"shared_workspace", "admin_controls"}
-ALIN_PRO = {"images", "voice", "advanced_memory", "website_sprint"}
+ALIN_PRO = {"images", "voice", "website_sprint"}
 
 ALIN = {
     "free": Tier(
         "Free", "free", "community", 1,
         {("messages", MONTH): 50, ("images", MONTH): 10, ("websites", MONTH): 0},
-        OF_EVERYBODY, {"images", "basic_memory"},
+        OF_EVERYBODY | {"basic_memory"}, {"images"},
     ),
     "pro": Tier(
         "Pro", "paid", "priority", 1,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 100, ("websites", MONTH): 5},
-        OF_EVERYBODY, ALIN_PRO, month=2000, year=20000, trial_days=14,
+        OF_EVERYBODY | {"advanced_memory"}, ALIN_PRO, month=2000, year=20000, trial_days=14,
     ),
     "team": Tier(
         "Team", "paid", "priority", 5,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 500, ("websites", MONTH): UNLIMITED},
-        TOGETHER, ALIN_PRO, month=5000, year=50000, trial_days=14,
+        TOGETHER | {"advanced_memory"}, ALIN_PRO, month=5000, year=50000, trial_days=14,
     ),
     "enterprise": Tier(
         "Enterprise", "contact", "dedicated", None,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): UNLIMITED, ("websites", MONTH): UNLIMITED},
-        TOGETHER,
+        TOGETHER | {"advanced_memory"},
         ALIN_PRO | {"custom_deployment", "on_premise", "sla", "custom_integrations", "white_label"},
         from_minor=50000,
     ),

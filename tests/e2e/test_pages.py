@@ -26,6 +26,7 @@ OPEN = (
     "/legal/cookies/",
     "/cookies/",
     "/no-such-page/",
+    "/share/made-up/",
     "/invitations/made-up/",
 )
 SIGNED_IN = (
@@ -36,6 +37,9 @@ SIGNED_IN = (
     "/w/acme/chat/",
     "/w/acme/assistants/", "/w/acme/assistants/new/", "/w/acme/assistants/new/?template=career",
     "/w/acme/assistants/templates/", "/w/acme/assistants/?archived=1", "/w/no-such-workspace/", "/w/acme/billing/",
+    "/w/acme/conversations/", "/w/acme/conversations/?q=index", "/w/acme/conversations/?show=deleted",
+    "/w/acme/conversations/links/", "/w/acme/conversations/import/", "/w/acme/projects/",
+    "/w/acme/memory/", "/w/acme/memory/?layer=shared", "/w/acme/memory/graph/", "/w/acme/projects/new/",
     "/workspaces/new/", "/w/acme/settings/", "/w/acme/settings/brand/", "/w/acme/settings/domain/",
     "/w/acme/billing/plans/", "/w/acme/billing/plans/?plan=pro", "/w/acme/billing/invoices/", "/w/acme/billing/log/",
     "/w/acme/members/", "/w/acme/members/?q=zzz", "/w/acme/members/invite/", "/w/acme/members/roles/",

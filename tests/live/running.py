@@ -24,10 +24,13 @@ SILENCE_S = 4
 """After so many seconds without a byte a provider counts as silent; short, so that its tests are."""
 
 
-def shared_stack(config: pytest.Config) -> Stack:
-    """Started at first use, on ports and data of its own; ended with the session."""
+def shared_stack(config: pytest.Config, *, memory_rests_s: int = 3600) -> Stack:
+    """Started at first use, on ports and data of its own; ended with the session.
+
+    Tests that count what was called do not want what is read after a turn: it rests until they are over.
+    """
     if STACK not in config.stash:
-        stack = Stack(_options())
+        stack = Stack(_options(memory_rests_s))
         with _without_inherited():
             stack.__enter__()
         config.add_cleanup(lambda: stack.__exit__(None, None, None))
@@ -35,7 +38,7 @@ def shared_stack(config: pytest.Config) -> Stack:
     return config.stash[STACK]
 
 
-def _options() -> Options:
+def _options(memory_rests_s: int) -> Options:
     """Durable as in production: an immediate stop of PostgreSQL must not forget what it committed."""
     # By process: two that begin at the same moment must not take the same one.
     process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
@@ -48,6 +51,7 @@ def _options() -> Options:
         reset=True,
         environment={
             "LOG_LEVEL": "INFO",
+            "MEMORY_REST_S": str(memory_rests_s),
             "PROVIDER_SILENCE_TIMEOUT_S": str(SILENCE_S),
             "PROVIDER_FIRST_TOKEN_TIMEOUT_S": str(SILENCE_S),
         },

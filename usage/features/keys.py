@@ -12,6 +12,8 @@ class Feature(models.TextChoices):
     SHARED_WORKSPACE = "shared_workspace", "Working together in one workspace"
     CLOUD_MODELS = "cloud_models", "Cloud models"
     CUSTOM_ASSISTANTS = "custom_assistants", "Own assistants"
+    BASIC_MEMORY = "basic_memory", "Basic memory"
+    ADVANCED_MEMORY = "advanced_memory", "Advanced memory"
 
 
 def label_of(key: str) -> str:

@@ -11,6 +11,7 @@ from assistants.llm import tokens
 MAX_TOKENS = 240
 """What the smallest embedding model takes in at once, with room for its own way of counting."""
 MAX_CHUNKS = 20_000
+LONG = 20_000
 SENTENCE = re.compile(r"(?<=[.!?;:。！？])\s+|\n+")
 
 
@@ -63,7 +64,8 @@ def _pieces(paragraphs: Iterable[str]) -> Iterator[str]:
 
 
 def _fits(text: str) -> bool:
-    return tokens.count(text) < MAX_TOKENS
+    """Nothing of this length is counted: the vocabulary's library refuses very long texts."""
+    return len(text) <= LONG and tokens.count(text) < MAX_TOKENS
 
 
 def _words(text: str) -> Iterator[str]:

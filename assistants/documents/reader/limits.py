@@ -6,7 +6,16 @@ import sys
 from typing import Any
 
 # What a library of a format has no need of. The interpreter's own hooks, so no library goes around them by accident.
-FORBIDDEN = ("socket.", "subprocess.", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.system", "ctypes.dlopen")
+FORBIDDEN = (
+    "socket.",
+    "subprocess.",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "ctypes.dlopen",
+)
 
 
 def set_limits(*, memory: int, cpu_s: int, wall_s: int) -> None:

@@ -5,15 +5,36 @@
 """
 
 import argparse
+import csv
 import json
 import sys
+import zipfile
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 from assistants.documents import formats, texts
 from assistants.documents.reader import limits
 from assistants.documents.reader.parts import Document, Progress, Refused
 
 STEP = 5
+PACKAGE = "assistants.documents.reader"
+# Media type → module, function, whether it reads text.
+READERS = {
+    formats.PDF: ("pdf", "read", False),
+    formats.DOCX: ("office", "read_word", False),
+    formats.PPTX: ("office", "read_slides", False),
+    formats.XLSX: ("workbook", "read_workbook", False),
+    formats.CSV: ("rows", "read_csv", True),
+    formats.MARKDOWN: ("markup", "read_markdown", True),
+    formats.HTML: ("markup", "read_html", True),
+    formats.PLAIN: ("markup", "read_plain", True),
+}
+# What libraries raise for files that are broken or lie. A failed import of ours is none of these.
+BROKEN = (
+    KeyError, ValueError, AttributeError, IndexError, TypeError, SyntaxError, OSError, EOFError, AssertionError,
+    zipfile.BadZipFile, csv.Error, RecursionError, OverflowError,
+)  # fmt: skip
 
 
 def main() -> None:
@@ -25,8 +46,6 @@ def main() -> None:
         answer = {"refused": refused.code}
     except MemoryError:
         answer = {"refused": "parser_memory"}
-    except RecursionError:
-        answer = {"refused": "file_unreadable"}
     _say(answer)
 
 
@@ -46,7 +65,7 @@ def _read(content: bytes, media_type: str) -> dict[str, object]:
     try:
         document = read(content, _teller())
         chunks = list(chunks_of(document.parts))
-    except _broken() as error:
+    except BROKEN as error:
         raise Refused("file_unreadable") from error
     if not chunks:
         raise Refused("no_text")
@@ -56,33 +75,15 @@ def _read(content: bytes, media_type: str) -> dict[str, object]:
     }
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    from assistants.documents.reader.office import BROKEN  # noqa: PLC0415
-
-    return BROKEN
-
-
 def _reader_of(media_type: str) -> Callable[[bytes, Progress], Document]:
-    """Libraries are loaded only for what they read, and before files are closed to writing."""
-    from assistants.documents.reader import markup, office, pdf, rows  # noqa: PLC0415
-
-    of_bytes = {
-        formats.PDF: pdf.read,
-        formats.DOCX: office.read_word,
-        formats.PPTX: office.read_slides,
-        formats.XLSX: office.read_workbook,
-    }
-    of_text = {
-        formats.CSV: rows.read_csv,
-        formats.MARKDOWN: markup.read_markdown,
-        formats.HTML: markup.read_html,
-        formats.PLAIN: markup.read_plain,
-    }
-    if media_type in of_bytes:
-        return of_bytes[media_type]
-    if media_type not in of_text:
+    """Only the library of what is read is loaded, and before files are closed to writing."""
+    if media_type not in READERS:
         raise Refused("type_not_allowed")
-    return lambda content, tell: of_text[media_type](_decoded(content), tell)
+    module, function, is_text = READERS[media_type]
+    read: Callable[[Any, Progress], Document] = getattr(import_module(f"{PACKAGE}.{module}"), function)
+    if not is_text:
+        return read
+    return lambda content, tell: read(_decoded(content), tell)
 
 
 def _decoded(content: bytes) -> str:

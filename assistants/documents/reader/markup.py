@@ -10,7 +10,9 @@ from assistants.documents.reader.parts import Document, Headings, Part, Progress
 
 MARKDOWN_HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*$")
 FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
-UNREAD = {"script", "style", "template", "noscript", "svg", "math", "head", "iframe", "object", "embed", "canvas"}
+UNREAD = {
+    "canvas", "embed", "head", "iframe", "math", "noscript", "object", "script", "style", "svg", "template", "title",
+}  # fmt: skip
 BLOCKS = {
     "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form",
     "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tbody", "thead", "tr", "ul",

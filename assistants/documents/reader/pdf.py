@@ -1,4 +1,4 @@
-"""PDF by pypdf: page by page, with the outline's titles as headings."""
+"""PDF by pypdf, which limits what a stream unpacks to: page by page, with the outline’s titles as headings."""
 
 import io
 from collections import defaultdict
@@ -6,18 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pypdf
-from pypdf import filters
 from pypdf.errors import PyPdfError
 
 from assistants.documents.reader.parts import Document, Headings, Part, Progress, Refused, clean, one_line
 
 MAX_PAGES = 1_500
-MAX_STREAM = 64 * 1024 * 1024
 MAX_OUTLINE = 5_000
 
 
 def read(content: bytes, tell: Progress) -> Document:
-    filters.ZLIB_MAX_OUTPUT_LENGTH = MAX_STREAM
     try:
         reader = pypdf.PdfReader(io.BytesIO(content), strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
@@ -66,7 +63,9 @@ def _titles(reader: pypdf.PdfReader) -> dict[int, list[tuple[int, str]]]:
     return found
 
 
-def _collect(reader: pypdf.PdfReader, items: list[Any], level: int, found: dict[int, list[tuple[int, str]]]) -> None:
+def _collect(
+    reader: pypdf.PdfReader, items: list[Any], level: int, found: dict[int, list[tuple[int, str]]]
+) -> None:
     for item in items[:MAX_OUTLINE]:
         if isinstance(item, list):
             _collect(reader, item, level + 1, found)

@@ -83,18 +83,14 @@ def _said(content: Any) -> str:
         code = values.text(content.get("text"), length=None)
         return f"```\n{code}\n```" if code else ""
     parts = content.get("parts")
-    texts = (
-        [part if isinstance(part, str) else _of_part(part) for part in parts]
-        if isinstance(parts, list)
-        else []
-    )
+    texts = [_of_part(part) for part in parts] if isinstance(parts, list) else []
     return "\n\n".join(text for text in texts if text.strip())
 
 
 def _of_part(part: Any) -> str:
-    """A picture or a recording: only that it was there."""
+    """A text; of a picture only that it was there."""
     if not isinstance(part, dict):
-        return ""
+        return values.text(part, length=None)
     kind = part.get("content_type")
     if kind == "audio_transcription":
         return values.text(part.get("text"), length=None)

@@ -249,6 +249,7 @@ def test_what_is_no_picture_is_refused_beside_its_field(browser, acme, made):
     response = browser.post(url(made, "avatar/change/"), {"picture": picture(b"<svg/>")})
     assert response.status_code == 422
     assert "choose a PNG, JPEG or WebP file" in response.content.decode()
+    assert f'method="post" action="{url(made)}"' in response.content.decode()
     assert reload(acme, made).avatar == ""
 
 

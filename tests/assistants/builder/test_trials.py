@@ -4,6 +4,7 @@ import pytest
 
 from assistants.builder import drafts, queries, services, trials
 from assistants.builder.refusals import AssistantRefused
+from assistants.documents.queries import scope_of
 from assistants.models import Assistant, Conversation, Message, Run
 from assistants.prompting import builder as prompting
 from config import errors
@@ -109,6 +110,9 @@ def test_without_scripts_the_answer_is_shown_when_asked_again(db, acme, owner):
     first = browser.post(URL, DRAFT)
     run = only_run(acme)
     assert f'name="told" value="{run.id}"' in first.content.decode()
+    assert 'method="post" action="/w/acme/assistants/new/"' in first.content.decode(), (
+        "saving is saving still"
+    )
     with workspace_scope(acme.id):
         factories.answer(run, "Arr, **a hold**.")
     again = browser.post(URL, DRAFT | {"question": "", "told": str(run.id)})
@@ -147,6 +151,11 @@ def test_knowledge_of_a_draft_is_what_its_form_says(in_acme, owner, member):
     run = factories.try_draft(owner.member, assistant=saved, knowledge=[own.id, private.id])
     assert set(drafts.knowledge_of(drafts.assistant_of(run))) == {given.id, own.id}
     assert drafts.knowledge_of(saved) == [given.id]
+    found = [
+        set(papers.found_by(scope_of(assistant=each, conversation=None)))
+        for each in (saved, drafts.assistant_of(run))
+    ]
+    assert found == [{given.id}, {given.id, own.id}]
 
 
 def test_worker_streams_it_like_every_answer(stage):

@@ -143,6 +143,26 @@ def test_document_that_its_owner_took_away_does_not_come_back_by_another_hand(ma
     assert [row.document_id for row in made.knowledge.all()] == [paper.id]
 
 
+def test_document_is_taken_away_at_once_also_from_a_pinned_version(made, owner, member):
+    paper = papers.make(member.member)
+    services.edit_assistant(member=member.member, assistant=made, changes={"knowledge": [paper.id]})
+    services.pin_version(member=member.member, assistant=made, number=2)
+    services.edit_assistant(member=member.member, assistant=made, changes={"knowledge": []})
+    assert made.knowledge.count() == 0
+    for change in (services.restore_version, services.pin_version):
+        change(member=owner.member, assistant=made, number=2)
+        assert made.knowledge.count() == 0
+
+
+def test_document_saved_behind_a_pin_comes_into_use_by_any_hand(made, owner, member):
+    paper = papers.make(member.member)
+    services.pin_version(member=owner.member, assistant=made, number=1)
+    services.edit_assistant(member=member.member, assistant=made, changes={"knowledge": [paper.id]})
+    assert made.knowledge.count() == 0
+    services.unpin_version(member=owner.member, assistant=made)
+    assert [row.document_id for row in made.knowledge.all()] == [paper.id]
+
+
 def test_save_by_a_colleague_keeps_what_they_cannot_see(made, owner, member):
     paper = papers.make(member.member)
     services.edit_assistant(member=member.member, assistant=made, changes={"knowledge": [paper.id]})

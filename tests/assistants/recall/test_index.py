@@ -213,12 +213,13 @@ def test_rows_are_embedded_after_the_commit_and_only_with_a_model(axes, member, 
     assert len(connection.run_on_commit) >= 1
 
 
-def test_without_the_extension_everything_works_by_text(in_acme, member, settings):
+def test_without_the_extension_everything_works_by_text(in_acme, member, settings, monkeypatch):
     settings.EMBEDDING_MODEL = "axes"
     with connection.cursor() as cursor:
         cursor.execute("DROP EXTENSION IF EXISTS vector CASCADE")
     keep(member.user.id, "one cat")
     assert not vectors.is_available()
+    monkeypatch.setattr(vectors, "make_available", lambda: False)
     assert services.embed_missing(kind="memory") == 0
     assert found("cat", Q(person_id=member.user.id)) == ["one cat"]
 
