@@ -72,7 +72,7 @@ def remember(
 
     Raises MemoryTextWrong, SecretNotKept, MemoryForbidden, LayerNotIncluded, Forbidden (the shared layer is curated).
     """
-    text = _checked(member, layer, text)
+    text, slot = _checked(member, layer, text), _slot(slot)
     is_shared = layer == MemoryItem.Layer.SHARED
     if is_shared:
         check(member, Permission.WORKSPACE_MANAGE)
@@ -91,7 +91,7 @@ def remember(
             person_id=owner,
             assistant=assistant,
             text=text,
-            slot=slot[:MAX_SLOT].strip().lower(),
+            slot=slot,
             confidence=confidence,
             source_message=source_message,
             source_conversation=source_message.conversation if source_message else None,
@@ -200,9 +200,11 @@ def switch(*, member: Member, is_on: bool) -> None:
 
 def relate(*, item: MemoryItem, subject: str, predicate: str, object: str) -> bool:  # noqa: A002  of a triple
     """An edge of the graph that `item` says. Names that differ only in case and marks are one entity."""
-    ends = [_entity(name) for name in (subject, object)]
     predicate = " ".join(predicate.split())[:80]
-    if None in ends or not predicate or ends[0] == ends[1]:
+    if not predicate or any(secrets.holds_secret(part) for part in (subject, predicate, object)):
+        return False
+    ends = [_entity(name) for name in (subject, object)]
+    if None in ends or ends[0] == ends[1]:
         return False
     _, is_new = Relation.objects.get_or_create(
         subject=ends[0],
@@ -253,6 +255,12 @@ def _checked(member: Member, layer: str, text: str) -> str:
     return text
 
 
+def _slot(text: str) -> str:
+    """A name that holds a secret is none."""
+    slot = " ".join(text.replace("\x00", "").split())[:MAX_SLOT].strip().lower()
+    return "" if secrets.holds_secret(text) else slot
+
+
 def _refuse_forbidden(person_id: UUID, text: str) -> None:
     for forbidden in MemoryRefusal.objects.filter(person_id=person_id).values_list("text", flat=True):
         if _alike(forbidden, text) >= SAME or _told(forbidden) <= _told(text):
@@ -281,7 +289,6 @@ def _compare(
 ) -> tuple[MemoryItem | None, list[MemoryItem]]:
     """The item that says the same, and those that say something else about the same thing."""
     rows = MemoryItem.objects.filter(queries.PRESENT, person_id=owner, layer=layer, assistant=assistant)
-    slot = slot[:MAX_SLOT].strip().lower()
     where = Q(id__in=rows.order_by().values("id"))
     near = index.search(kind="memory", query=text, limit=10, where=where)
     candidates = list(rows.filter(id__in=[hit.id for hit in near]))
@@ -337,7 +344,7 @@ def _drop_lone_entities() -> None:
 def _entity(name: str) -> Entity | None:
     name = " ".join(name.split())[:120].strip(" .,;:!?\"'“”„")
     key = " ".join(words.of(name))[:120]
-    if not key or secrets.holds_secret(name):
+    if not key:
         return None
     entity, _ = Entity.objects.get_or_create(key=key, defaults={"name": name, "created_at": timezone.now()})
     return entity

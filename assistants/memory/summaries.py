@@ -6,6 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from assistants.llm import tokens
+from assistants.memory import secrets
 from assistants.models import Conversation, ConversationSummary, Message
 from assistants.prompting import history
 
@@ -69,7 +70,10 @@ def _has_grown(earlier: ConversationSummary, answer: Message) -> bool:
 
 
 def keep(*, conversation_id: UUID, until_id: UUID, text: str) -> None:
-    ConversationSummary.objects.update_or_create(
-        until_id=until_id,
-        defaults={"conversation_id": conversation_id, "text": text.strip(), "created_at": timezone.now()},
-    )
+    """Without the sentences that hold a secret; nothing when that is all."""
+    text = secrets.without(text).strip()
+    if text:
+        ConversationSummary.objects.update_or_create(
+            until_id=until_id,
+            defaults={"conversation_id": conversation_id, "text": text, "created_at": timezone.now()},
+        )
