@@ -15,6 +15,7 @@ NAMES = {
     "dashboard": "bench.dashboard",
     "webhooks": "bench.webhooks",
     "conversations": "bench.conversations",
+    "documents": "bench.documents",
 }
 
 
