@@ -192,6 +192,16 @@ WORKSPACE |= {
     "resume-fill": Route({"POST": ("chat", 404)}),
 }
 
+WORKSPACE |= {
+    "message-rate": Route(
+        {"POST": ("view", 303)},
+        ids=CONVERSATION | {"message_id": "answer"},
+        data={"thumb": "good"},
+        works_read_only=True,
+    ),
+    "message-fork": Route({"POST": ("chat", 303)}, ids=CONVERSATION | {"message_id": "answer"}),
+}
+
 # What assistants remember. More in tests/assistants/memory.
 OWN_MEMORY = {"item_id": "memory"}
 FORGETS = {"POST": ("view", 302)}

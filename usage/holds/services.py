@@ -133,6 +133,16 @@ def extend(hold_id: UUID, *, attempt: int, cap: int) -> int | None:
     return answer
 
 
+def widen(hold_id: UUID, *, attempt: int, input_tokens: int) -> int | None:
+    """Covers so much more input of a started run, all of it or nothing, against the full limits.
+
+    Returns what is covered of its output; 0 when the input does not fit. None when this attempt does not own the hold.
+    A transaction of its own.
+    """
+    answer: int | None = _call("SELECT usage_widen(%s, %s, %s)", hold_id, attempt, input_tokens)
+    return answer
+
+
 def give_back(hold_id: UUID, *, attempt: int) -> bool:
     """Ends this attempt without a result, so that another may claim at once. False when it was not the owner."""
     changed = HoldRow.objects.filter(id=hold_id, attempt=attempt, state=HoldRow.State.HELD).update(

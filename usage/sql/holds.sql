@@ -463,6 +463,55 @@ BEGIN
     RETURN v_cap;
 END $$;
 
+-- Covers so much more input of a started run: a further call of the same answer. All of it or nothing, against the full
+-- limits. A token costs what it was held at: the hold's cost is a whole multiple of its input. Returns what is covered of
+-- the output now, 0 when the input does not fit, null when this attempt does not own the hold.
+CREATE OR REPLACE FUNCTION usage_widen(p_id uuid, p_attempt int, p_input bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_hold usage_hold; v_line jsonb; v_lines jsonb := '[]'; v_state jsonb; v_meters jsonb; v_meter text; v_counter text;
+    v_input bigint; v_extra jsonb := '{}'; v_raw bigint; v_amount bigint; v_more bigint; v_free bigint;
+BEGIN
+    SELECT * INTO v_hold FROM usage_hold WHERE id = p_id AND attempt = p_attempt AND state = 'held' FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    v_meters := v_hold.request -> 'meters';
+    v_input := (v_meters -> 'input_tokens' ->> 0)::bigint / 1000000;
+    IF COALESCE(v_input, 0) <= 0 OR p_input <= 0 THEN
+        RETURN 0;
+    END IF;
+    FOREACH v_meter IN ARRAY ARRAY['input_tokens', 'cached_tokens', 'tokens', 'cost_micro'] LOOP
+        CONTINUE WHEN v_meters -> v_meter ->> 0 IS NULL;
+        v_raw := (v_meters -> v_meter ->> 0)::bigint;
+        v_extra := v_extra || jsonb_build_object(v_meter, CASE v_meter WHEN 'cost_micro'
+            THEN ceil(v_raw::numeric * p_input / v_input)::bigint ELSE p_input * 1000000 END);
+        v_meters := jsonb_set(v_meters, ARRAY[v_meter, '0'], to_jsonb(v_raw + (v_extra ->> v_meter)::bigint));
+    END LOOP;
+    v_state := usage_lock(ARRAY(SELECT (l ->> 'counter')::bigint FROM jsonb_array_elements(v_hold.lines) l));
+    FOR v_line IN SELECT * FROM jsonb_array_elements(v_hold.lines) LOOP
+        v_counter := v_line ->> 'counter';
+        v_raw := (v_line ->> 'raw')::bigint + COALESCE((v_extra ->> (v_line ->> 'meter'))::bigint, 0);
+        v_amount := usage_amount(v_raw, (v_line ->> 'rate')::bigint, v_hold.output_cap);
+        v_more := v_amount - (v_line ->> 'held')::bigint;
+        v_free := COALESCE((v_state -> v_counter ->> 2)::bigint, (v_line ->> 'amount')::bigint)
+                  - (v_state -> v_counter ->> 0)::bigint - (v_state -> v_counter ->> 1)::bigint;
+        IF v_state -> v_counter ->> 2 IS NOT NULL AND v_more > v_free THEN
+            v_free := usage_draw(v_counter::bigint, v_more - v_free, (v_line ->> 'amount')::bigint)
+                      - (v_state -> v_counter ->> 0)::bigint - (v_state -> v_counter ->> 1)::bigint;
+        END IF;
+        IF v_more > 0 AND v_more > v_free THEN
+            RETURN 0;
+        END IF;
+        v_lines := v_lines || (v_line || jsonb_build_object('raw', v_raw, 'held', v_amount, 'more', v_more));
+    END LOOP;
+    UPDATE usage_counter c SET held = c.held + (l ->> 'more')::bigint
+    FROM jsonb_array_elements(v_lines) l WHERE c.id = (l ->> 'counter')::bigint;
+    UPDATE usage_hold SET request = jsonb_set(request, '{meters}', v_meters), lines = COALESCE((
+        SELECT jsonb_agg(l - 'more') FROM jsonb_array_elements(v_lines) l), '[]'::jsonb)
+    WHERE id = p_id;
+    RETURN v_hold.output_cap;
+END $$;
+
 -- Moves what is used of counters: {counter: difference}. Returns {counter: [used before, granted]}. A platform share that is
 -- corrected beyond what it drew draws the rest, whatever the platform's line says: the past is what it is.
 CREATE OR REPLACE FUNCTION usage_shift(p_shift jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$

@@ -1,0 +1,56 @@
+"""What a tool is."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from assistants.models import Assistant, Conversation
+
+
+class ToolFailed(Exception):  # noqa: N818  reads as what happened
+    """The tool has no result. `code` for pages, `message` for the model and the person: never another's text."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """For whom a tool works. `zone`: the workspace's time zone. `stopped` is set when the run ended meanwhile: a tool
+    that takes long looks at it."""
+
+    workspace_id: UUID
+    person_id: UUID
+    zone: str
+    assistant: Assistant | None = None
+    conversation: Conversation | None = None
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True)
+class Tool:
+    """`description` is for people, `told` for the model; `parameters`: JSON schema of the arguments.
+
+    `asks`: the person is asked before each call. `is_data`: its result was written by others and goes in marked.
+    `uses_database`: it runs inside the workspace. `run` gets arguments that fit the schema, raises ToolFailed, and is
+    called in a thread, outside a transaction.
+    """
+
+    name: str
+    title: str
+    description: str
+    told: str
+    parameters: dict[str, Any]
+    run: Callable[[ToolContext, dict[str, Any]], str]
+    asks: bool = False
+    is_data: bool = False
+    uses_database: bool = False
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """As the provider is told of it."""
+        function = {"name": self.name, "description": self.told, "parameters": self.parameters}
+        return {"type": "function", "function": function}

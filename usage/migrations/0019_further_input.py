@@ -1,0 +1,11 @@
+from pathlib import Path
+
+from django.db import migrations
+
+FUNCTIONS = (Path(__file__).parents[1] / "sql" / "holds.sql").read_text()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("usage", "0018_platform_log")]
+
+    operations = [migrations.RunSQL(FUNCTIONS, migrations.RunSQL.noop)]
