@@ -148,12 +148,10 @@ def test_further_call_that_no_limit_covers_is_not_sent_and_the_answer_says_so(mi
 
 def test_without_the_limit_the_same_answer_takes_more(mine):
     """The control."""
-    factories.give_limits(mine.workspace.id, ("tokens", "month", None))
+    factories.give_limits(mine.workspace.id, ("tokens", "month", 100_000))
     played = mine.play(f"How much?\n{TWICE}", assistant=equipped(mine, "calculator"))
     assert len(played.requests) == 3
-    assert counter(mine.workspace.id, "tokens").used > 0
-    (entry,) = played.entries
-    assert entry.input_tokens + entry.output_tokens > 500
+    assert counter(mine.workspace.id, "tokens").used > 900
 
 
 def test_reply_length_holds_for_all_calls_together(stage):
