@@ -7,18 +7,23 @@ class AssistantsConfig(AppConfig):
     def ready(self) -> None:
         from assistants.builder import queries as builder_queries  # noqa: PLC0415
         from assistants.builder import services as builder_services  # noqa: PLC0415
+        from assistants.documents import resumes  # noqa: PLC0415
         from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
         from assistants.memory import followers as memory_followers  # noqa: PLC0415
+        from assistants.models import Run  # noqa: PLC0415
         from assistants.personal_data import HOLDINGS  # noqa: PLC0415
         from assistants.retention import queries as retention  # noqa: PLC0415
+        from assistants.runs import afterwards, sweep  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
         from assistants.runs import sweep  # noqa: PLC0415
+        from assistants.titles import followers as title_followers  # noqa: PLC0415
         from config import personal, ports  # noqa: PLC0415
         from tenants.lifecycle import inventory  # noqa: PLC0415
 
         personal.register(HOLDINGS)
         memory_followers.connect()
+        title_followers.connect()
         ports.workspace_created.fill(builder_services.create_first_assistant)
         ports.assistant_names.fill(builder_queries.names_of)
         ports.assistant_count.fill(builder_queries.count_of)
@@ -29,3 +34,4 @@ class AssistantsConfig(AppConfig):
         ports.membership_ended.fill(member_left)
         ports.workspace_stopped.fill(sweep.end_workspace)
         inventory.add(retention.inventory_of)
+        afterwards.follow(Run.Kind.RESUME, resumes.run_ended)

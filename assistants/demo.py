@@ -21,6 +21,7 @@ from assistants.builder import demo as builder_demo
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.chat import services as chat_services
+from assistants.documents import demo as documents_demo
 from assistants.library import demo as library_demo
 from assistants.llm.usage import Usage
 from assistants.memory import demo as memory_demo
@@ -198,6 +199,7 @@ def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assist
                 _talk(member, assistants[0], question, answer)
         _talk(members[-1], assistants[-1], *RELEASE_TALK)
         library_demo.make(members)
+        documents_demo.seed(member=members[0], assistant=assistants[0])
         for member in members:
             memory_demo.tell(member, curates=member.can_manage_workspace)
     receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)

@@ -14,6 +14,8 @@ NAMES = {
     "openai": "bench.calls",
     "dashboard": "bench.dashboard",
     "webhooks": "bench.webhooks",
+    "memory": "bench.remembering",
+    "recall": "bench.recalling",
     "conversations": "bench.conversations",
 }
 

@@ -174,6 +174,33 @@ WORKSPACE |= {
     ),
     "project-archive": Route(CHATS, ids=OWN_PROJECT),
 }
+OWN_DOCUMENT = {"document_id": "document"}
+WORKSPACE |= {
+    # Without a file; with one: tests/assistants/documents/test_pages.py.
+    "documents": Route({"GET": ("view", 200), "POST": ("chat", 422)}),
+    "document": Route(SEES, ids=OWN_DOCUMENT),
+    "document-row": Route(SEES, ids=OWN_DOCUMENT),
+    "document-file": Route(SEES, ids=OWN_DOCUMENT),
+    "document-passage": Route(SEES, ids={**OWN_DOCUMENT, "passage_id": "passage"}),
+    "document-replace": Route({"POST": ("chat", 422)}, ids=OWN_DOCUMENT),
+    "document-share": Route(CHATS, ids=OWN_DOCUMENT, data={"is_shared": "on"}),
+    "document-read": Route(CHATS, ids=OWN_DOCUMENT),
+    "document-delete": Route({"GET": ("chat", 200), **CHATS}, ids=OWN_DOCUMENT, works_read_only=True),
+    "resume": Route({"GET": ("view", 200), "POST": ("chat", 422)}),
+    # Of somebody without a résumé.
+    "resume-profile": Route({"POST": ("chat", 404)}),
+    "resume-fill": Route({"POST": ("chat", 404)}),
+}
+
+WORKSPACE |= {
+    "message-rate": Route(
+        {"POST": ("view", 303)},
+        ids=CONVERSATION | {"message_id": "answer"},
+        data={"thumb": "good"},
+        works_read_only=True,
+    ),
+    "message-fork": Route({"POST": ("chat", 303)}, ids=CONVERSATION | {"message_id": "answer"}),
+}
 
 # What assistants remember. More in tests/assistants/memory.
 OWN_MEMORY = {"item_id": "memory"}

@@ -29,6 +29,7 @@ from tenants.models import AuditEntry, Domain, Workspace
 from tenants.scope import WorkspaceRef, enter
 from tests import exports, factories, library
 from tests.accounts.sso import connections
+from tests.assistants.documents import shelf
 from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
@@ -79,6 +80,8 @@ class Things:
     project: UUID = UUID(int=0)
     link: UUID = UUID(int=0)
     import_id: UUID = UUID(int=0)
+    document: UUID = UUID(int=0)
+    passage: UUID = UUID(int=0)
     user: UUID = UUID(int=0)
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
@@ -125,7 +128,7 @@ def make_things(
             person_id=member.user_id, text=f"Brightwater {mark}", created_at=timezone.now()
         )
         memory = remember(member=member, layer="semantic", text=f"Remembered {mark}")
-        kept = library.make(member, mark, live.conversation)
+        kept = library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"

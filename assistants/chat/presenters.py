@@ -9,6 +9,7 @@ from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
 from assistants.chat.tree import Place, Tree
+from assistants.documents import citing
 from assistants.memory import presenters as memory
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
@@ -16,6 +17,9 @@ from assistants.runs import words
 from usage import money
 from usage import queries as usage_queries
 from usage.holds import queries as holds_queries
+
+WINDOW = 60
+"""Messages shown at once: what a page of a long conversation costs does not grow with it."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,53 @@ class MessageView:
     can_retry: bool = False
     usage: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
+    thumb: str = ""
+    comment: str = ""
+    rate_url: str = ""
+    fork_url: str = ""
+    sources: list[citing.Source] = field(default_factory=list)
+
     memories: list[dict[str, Any]] = field(default_factory=list)
 
+    @property
+    def cites(self) -> bool:
+        return any(source.is_cited for source in self.sources)
 
-def transcript(request: MemberRequest, conversation: Conversation, leaf_id: UUID | None) -> list[MessageView]:
-    """The shown branch. Three queries whatever its length."""
+
+@dataclass(frozen=True)
+class Transcript:
+    """A part of the shown branch, with the addresses of what is before and after it. `leaf_id`: the branch's end."""
+
+    messages: list[MessageView]
+    earlier_url: str
+    later_url: str
+    leaf_id: UUID | None
+
+
+def transcript(
+    request: MemberRequest,
+    conversation: Conversation,
+    leaf_id: UUID | None,
+    *,
+    before: UUID | None = None,
+    at: UUID | None = None,
+) -> Transcript:
+    """The last WINDOW messages of the shown branch, or those before `before`, or those around `at`.
+
+    The same queries whatever its length."""
     places = Tree(queries.list_nodes(conversation)).branch(leaf_id)
-    return _present(request, conversation, places)
+    numbers = {place.message.id: number for number, place in enumerate(places)}
+    ends = numbers.get(before, len(places)) if before else len(places)
+    if at in numbers and numbers[at] < ends - WINDOW:
+        ends = min(len(places), numbers[at] + WINDOW // 2)
+    begins = max(0, ends - WINDOW)
+    base = page_url(request, "conversation", conversation_id=conversation.id)
+    return Transcript(
+        _present(request, conversation, places[begins:ends]),
+        f"{base}?before={places[begins].message.id}" if begins else "",
+        base if ends < len(places) else "",
+        places[-1].message.id if places else None,
+    )
 
 
 def turn(request: MemberRequest, conversation: Conversation, message_ids: list[UUID]) -> list[MessageView]:
@@ -77,6 +121,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     ids = [place.message.id for place in places]
     texts = queries.texts_of(ids)
     runs = queries.latest_runs(ids)
+    thumbs = queries.feedback_of(request.member, ids)
     waiting = holds_queries.list_waiting(run.id for run in runs.values() if run.state == Run.State.QUEUED)
     can_chat = request.member.can_chat
     views = []
@@ -87,6 +132,9 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
         else:
             run = runs.get(place.message.id)
             _add_run(request, view, run, conversation, can_chat=can_chat)
+            thumb = thumbs.get(place.message.id)
+            view.thumb = "" if thumb is None else "good" if thumb.is_good else "bad"
+            view.comment = thumb.comment if thumb else ""
             view.is_waiting = run is not None and run.id in waiting
         views.append(view)
     _add_memories(request, views)
@@ -112,6 +160,8 @@ def _base(request: MemberRequest, conversation: Conversation, place: Place, text
         edit_url=page_url(request, "message-edit", **where),
         regenerate_url=page_url(request, "message-regenerate", **where),
         retry_url=page_url(request, "message-retry", **where),
+        rate_url=page_url(request, "message-rate", **where),
+        fork_url=page_url(request, "message-fork", **where),
         siblings=_siblings(request, conversation, place),
     )
 
@@ -142,7 +192,8 @@ def _add_run(
         view.events_url = page_url(request, "run-events", run_id=run.id)
         view.stop_url = page_url(request, "run-stop", run_id=run.id)
         return
-    view.html = markdown.render(view.text) if view.text else ""
+    view.sources = citing.sources(request, run.context, view.text)
+    view.html = citing.link(markdown.render(view.text), view.sources) if view.text else ""
     view.can_regenerate = can_chat
     view.can_retry = can_chat and run.state != Run.State.DONE
     view.usage = {

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.permissions import Member
-from assistants.models import Conversation, Message, Run
+from assistants.chat.tree import Node
+from assistants.models import Conversation, Feedback, Message, Run
 from assistants.projects import queries as projects
 from config import errors
 
@@ -82,9 +84,34 @@ def access_run(member: Member, run_id: UUID) -> Run:
     return row
 
 
-def list_nodes(conversation: Conversation) -> list[Message]:
-    """Every message of the conversation in order of time, without its text: the shape of the tree."""
-    return list(conversation.messages.defer("text").order_by("created_at", "id"))
+def list_nodes(conversation: Conversation) -> list[Node]:
+    """Every message of the conversation in order of time, without its text: the shape of the tree. One query."""
+    rows = conversation.messages.order_by("created_at", "id")
+    return [Node(*row) for row in rows.values_list("id", "parent_id", "role", "created_at")]
+
+
+BRANCH = """
+WITH RECURSIVE branch(id, parent_id, role, text, created_at, depth) AS (
+    SELECT id, parent_id, role, text, created_at, 1 FROM assistants_message WHERE id = %s
+    UNION ALL
+    SELECT m.id, m.parent_id, m.role, m.text, m.created_at, b.depth + 1
+    FROM assistants_message m JOIN branch b ON m.id = b.parent_id
+)
+SELECT role, text, created_at FROM branch ORDER BY depth DESC
+"""
+
+
+def branch_up_to(message: Message) -> list[tuple[str, str, datetime]]:
+    """Role, text and time of every message from the first to this one. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(BRANCH, [message.id])
+        return list(cursor.fetchall())
+
+
+def feedback_of(member: Member, message_ids: list[UUID]) -> dict[UUID, Feedback]:
+    """The member's own thumbs. One query."""
+    rows = Feedback.objects.filter(message_id__in=message_ids, person_id=member.user_id)
+    return {row.message_id: row for row in rows}
 
 
 def latest_runs(message_ids: list[UUID]) -> dict[UUID, Run]:

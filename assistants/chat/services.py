@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
-from assistants.models import Assistant, Conversation, Message, Run
+from assistants.chat import queries
+from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Ask
 from assistants.runs import services as runs
@@ -16,6 +17,7 @@ from tenants import audit
 
 MAX_TEXT = 100_000
 TITLE_LENGTH = 60
+MAX_COMMENT = 1_000
 
 
 class EmptyMessage(errors.DomainError):
@@ -36,6 +38,12 @@ class AnswerRunning(errors.DomainError):
     message = "An answer is still being written. Stop it or wait for its end."
 
 
+class CommentTooLong(errors.DomainError):
+    code = "comment_too_long"
+    status = 422
+    message = f"A comment can have {MAX_COMMENT:,} characters at most."
+
+
 class NothingToRetry(errors.DomainError):
     code = "nothing_to_retry"
     status = 409
@@ -50,8 +58,22 @@ class Turn:
     run: Run | None
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen when a conversation begins. `is_temporary`: it neither remembers nor is remembered."""
+
+    project: Project | None = None
+    is_temporary: bool = False
+    uses_memory: bool = True
+
+
 def start_conversation(
-    *, member: Member, assistant: Assistant, text: str, client_id: UUID | None = None
+    *,
+    member: Member,
+    assistant: Assistant,
+    text: str,
+    client_id: UUID | None = None,
+    choices: Choices = Choices(),  # noqa: B008  frozen
 ) -> Turn:
     """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped.
 
@@ -60,7 +82,7 @@ def start_conversation(
     text = _checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
     try:
-        return _begin(member, assistant, text, conversation_id, client_id)
+        return _begin(member, assistant, text, conversation_id, client_id, choices)
     except IntegrityError:
         conversation = Conversation.objects.filter(id=conversation_id).first()
         earlier = _sent_already(conversation, client_id) if conversation else None
@@ -70,7 +92,12 @@ def start_conversation(
 
 
 def _begin(
-    member: Member, assistant: Assistant, text: str, conversation_id: UUID, client_id: UUID | None
+    member: Member,
+    assistant: Assistant,
+    text: str,
+    conversation_id: UUID,
+    client_id: UUID | None,
+    choices: Choices,
 ) -> Turn:
     with transaction.atomic():
         conversation = Conversation.objects.create(
@@ -78,6 +105,9 @@ def _begin(
             owner_id=member.user_id,
             assistant=assistant,
             title=_title(text),
+            project=choices.project,
+            is_temporary=choices.is_temporary,
+            uses_memory=choices.uses_memory,
             updated_at=timezone.now(),
         )
         audit.record(
@@ -156,6 +186,63 @@ def retry(*, member: Member, answer: Message) -> Turn:
             return _answer(member, answer.conversation, answer.parent)
         run = _start(member, answer.conversation, answer)
         return Turn(answer.conversation, answer.parent, answer, run)
+
+
+def rate(*, member: Member, answer: Message, is_good: bool | None, comment: str = "") -> None:
+    """A person's thumb on an answer, one each; None takes it back. Raises NotFound, CommentTooLong."""
+    if answer.role != Message.Role.ASSISTANT:
+        raise errors.NotFound()
+    comment = comment.replace("\x00", "").strip()
+    if len(comment) > MAX_COMMENT:
+        raise CommentTooLong()
+    if is_good is None:
+        Feedback.objects.filter(message=answer, person_id=member.user_id).delete()
+        return
+    Feedback.objects.update_or_create(
+        message=answer,
+        person_id=member.user_id,
+        defaults={
+            "assistant": answer.conversation.assistant,
+            "is_good": is_good,
+            "comment": comment,
+            "created_at": timezone.now(),
+        },
+    )
+
+
+def fork(*, member: Member, message: Message) -> Conversation:
+    """A conversation of one's own with the branch up to a message, its answers without their runs: nothing is charged
+    again. Raises NotFound for an empty answer."""
+    branch = queries.branch_up_to(message)
+    if not branch or (message.role == Message.Role.ASSISTANT and not message.text):
+        raise errors.NotFound()
+    source = message.conversation
+    with transaction.atomic():
+        made = Conversation.objects.create(
+            owner_id=member.user_id,
+            assistant=source.assistant,
+            title=f"{source.title[: TITLE_LENGTH - 7]} (fork)",
+            project=source.project,
+            is_temporary=source.is_temporary,
+            uses_memory=source.uses_memory,
+            forked_from_id=source.id,
+            # What was said before was read where it was said.
+            remembered_at=timezone.now(),
+            updated_at=timezone.now(),
+        )
+        parent: Message | None = None
+        for role, text, created_at in branch:
+            parent = Message.objects.create(
+                conversation=made, parent=parent, role=role, text=text, created_at=created_at
+            )
+        Conversation.objects.filter(id=made.id).update(current_leaf_id=parent.id if parent else None)
+        audit.record(
+            "conversation.started",
+            actor=member.actor,
+            workspace_id=member.workspace_id,
+            target=("conversation", made.id),
+        )
+    return made
 
 
 def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:

@@ -1,17 +1,27 @@
 """The shape of a conversation: which branch is shown, and where its siblings are."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
-from assistants.models import Message
+
+class Node(NamedTuple):
+    """A message without its text: a long conversation has thousands."""
+
+    id: UUID
+    parent_id: UUID | None
+    role: str
+    created_at: datetime
 
 
 @dataclass(frozen=True)
 class Place:
     """A message on the shown branch; `siblings` in order of time, with itself at `index`."""
 
-    message: Message
+    message: Node
     siblings: list[UUID]
     index: int
 
@@ -19,7 +29,7 @@ class Place:
 class Tree:
     """Built from the messages of one conversation in order of time."""
 
-    def __init__(self, messages: list[Message]) -> None:
+    def __init__(self, messages: Sequence[Node]) -> None:
         self.by_id = {message.id: message for message in messages}
         self.children: dict[UUID | None, list[UUID]] = defaultdict(list)
         for message in messages:

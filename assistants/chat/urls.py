@@ -17,6 +17,8 @@ urlpatterns = [
     path(
         "<uuid:conversation_id>/messages/<uuid:message_id>/retry/", views.message_retry, name="message-retry"
     ),
+    path("<uuid:conversation_id>/messages/<uuid:message_id>/rate/", views.message_rate, name="message-rate"),
+    path("<uuid:conversation_id>/messages/<uuid:message_id>/fork/", views.message_fork, name="message-fork"),
     path("runs/<uuid:run_id>/events/", views.run_events, name="run-events"),
     path("runs/<uuid:run_id>/stop/", views.run_stop, name="run-stop"),
 ]

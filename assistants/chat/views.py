@@ -13,7 +13,8 @@ from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.chat import presenters, queries, services
 from assistants.chat.tree import Tree
-from assistants.models import Assistant, Conversation
+from assistants.models import Assistant, Conversation, Message, Project
+from assistants.projects import queries as projects
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config import errors
@@ -30,7 +31,14 @@ def chat(request: MemberRequest) -> HttpResponse:
     if request.method != "POST":
         assistant = _chosen_assistant(request, request.GET.get("assistant"))
         return render(
-            request, PAGE, {**_assistants(request, assistant), "conversation": None, "draft_key": "new"}
+            request,
+            PAGE,
+            {
+                **_assistants(request, assistant),
+                "conversation": None,
+                "draft_key": "new",
+                "project": _project(request, request.GET.get("project")),
+            },
         )
     check(request.member, Permission.CHAT)
     turn = services.start_conversation(
@@ -38,6 +46,7 @@ def chat(request: MemberRequest) -> HttpResponse:
         assistant=_chosen_assistant(request, request.POST.get("assistant")),
         text=request.POST.get("text", ""),
         client_id=_uuid(request.POST.get("client_id")),
+        choices=_choices(request),
     )
     url = page_url(request, "conversation", conversation_id=turn.conversation.id)
     return HttpResponseClientRedirect(url) if request.htmx else _see_other(url)
@@ -46,7 +55,8 @@ def chat(request: MemberRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 @require_safe
 def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
-    """`?at=<message>` shows the newest branch through that message and remembers it."""
+    """`?at=<message>` shows the newest branch through that message and remembers it; `?before=<message>` what stands
+    before it, for htmx as a piece of the transcript."""
     row = queries.access_conversation(request.member, conversation_id)
     leaf_id = row.current_leaf_id
     at = _uuid(request.GET.get("at"))
@@ -56,7 +66,11 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
             raise errors.NotFound()
         leaf_id = tree.leaf_below(at)
         services.show_branch(conversation=row, leaf_id=leaf_id)
-    return render(request, PAGE, _conversation_context(request, row, leaf_id))
+    before = _uuid(request.GET.get("before"))
+    if before is not None and request.htmx:
+        shown = presenters.transcript(request, row, leaf_id, before=before)
+        return render(request, "assistants/_earlier.html", {**_shown(shown), "conversation": row})
+    return render(request, PAGE, _conversation_context(request, row, leaf_id, before=before, at=at))
 
 
 @requires(Permission.VIEW)
@@ -90,7 +104,10 @@ def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
 @require_safe
 def message(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """One message as a fragment: what replaces the streamed text when the answer is done."""
-    row = queries.access_message(request.member, conversation_id, message_id)
+    return _one(request, queries.access_message(request.member, conversation_id, message_id))
+
+
+def _one(request: MemberRequest, row: Message) -> HttpResponse:
     views = presenters.turn(request, row.conversation, [row.id])
     return render(
         request, "assistants/_message.html", {"message": views[0], "conversation": row.conversation}
@@ -123,6 +140,27 @@ def message_retry(request: MemberRequest, conversation_id: UUID, message_id: UUI
 
 
 @requires(Permission.VIEW)
+@open_while_read_only
+@require_POST
+def message_rate(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    """`thumb`: good, bad, or nothing to take it back."""
+    row = queries.access_message(request.member, conversation_id, message_id)
+    is_good = {"good": True, "bad": False}.get(request.POST.get("thumb", ""))
+    services.rate(member=request.member, answer=row, is_good=is_good, comment=request.POST.get("comment", ""))
+    if request.htmx:
+        return _one(request, row)
+    return _see_other(page_url(request, "conversation", conversation_id=conversation_id))
+
+
+@requires(Permission.CHAT)
+@require_POST
+def message_fork(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+    row = queries.access_message(request.member, conversation_id, message_id)
+    made = services.fork(member=request.member, message=row)
+    return _see_other(page_url(request, "conversation", conversation_id=made.id))
+
+
+@requires(Permission.VIEW)
 @require_GET
 def run_events(request: MemberRequest, run_id: UUID) -> HttpResponse:
     run = queries.access_run(request.member, run_id)
@@ -147,20 +185,29 @@ def run_stop(request: MemberRequest, run_id: UUID) -> HttpResponse:
 def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     if not request.htmx:
         return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
-    messages = presenters.transcript(request, turn.conversation, turn.answer.id)
+    shown = presenters.transcript(request, turn.conversation, turn.answer.id)
     return render(
-        request, "assistants/_transcript.html", {"messages": messages, "conversation": turn.conversation}
+        request, "assistants/_transcript.html", {**_shown(shown), "conversation": turn.conversation}
     )
 
 
+def _shown(shown: presenters.Transcript) -> dict[str, object]:
+    return {
+        "messages": shown.messages,
+        "earlier_url": shown.earlier_url,
+        "later_url": shown.later_url,
+        "leaf_id": shown.leaf_id,
+    }
+
+
 def _conversation_context(
-    request: MemberRequest, row: Conversation, leaf_id: UUID | None
+    request: MemberRequest, row: Conversation, leaf_id: UUID | None, **part: UUID | None
 ) -> dict[str, object]:
-    messages = presenters.transcript(request, row, leaf_id)
+    shown = presenters.transcript(request, row, leaf_id, **part)
     return {
         **_assistants(request, row.assistant),
         "conversation": row,
-        "messages": messages,
+        **_shown(shown),
         "conversation_cost": presenters.conversation_cost(row),
         "draft_key": str(row.id),
     }
@@ -174,6 +221,18 @@ def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object
             {"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows
         ],
     }
+
+
+def _project(request: MemberRequest, text: str | None) -> Project | None:
+    chosen = _uuid(text)
+    return projects.access_project(request.member, chosen) if chosen else None
+
+
+def _choices(request: MemberRequest) -> services.Choices:
+    return services.Choices(
+        project=_project(request, request.POST.get("project")),
+        is_temporary=request.POST.get("temporary") == "1",
+    )
 
 
 def _chosen_assistant(request: MemberRequest, text: str | None) -> Assistant:

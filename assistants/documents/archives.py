@@ -131,9 +131,9 @@ def _kind_of(archive: zipfile.ZipFile) -> tuple[str, str]:
 def _check_prologs(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
     """Office files declare no document type, hence no entities. The reader looks again, at all of each part."""
     for entry in entries:
-        if entry.filename.casefold().endswith((".xml", ".rels", ".vml")):
-            if texts.declares(_head(archive, entry.filename)):
-                raise UnsafeFile("entities")
+        is_xml = entry.filename.casefold().endswith((".xml", ".rels", ".vml"))
+        if is_xml and texts.declares(_head(archive, entry.filename)):
+            raise UnsafeFile("entities")
 
 
 def _head(archive: zipfile.ZipFile, name: str) -> bytes:

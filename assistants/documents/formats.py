@@ -21,16 +21,21 @@ IMAGES: Final = {
     "GIF": ("image/gif", "gif"),
 }
 MARKED: Final = {"md": MARKDOWN, "markdown": MARKDOWN, "html": HTML, "htm": HTML, "csv": CSV, "tsv": CSV}
-CODE: Final = frozenset(
-    "py pyi js mjs cjs ts tsx jsx json jsonl yaml yml toml ini cfg conf env sh bash zsh fish ps1 bat sql go rs java kt kts"
-    " c h cc cpp cxx hpp cs rb php pl pm lua r jl swift scala clj ex exs erl hs ml fs dart vue svelte css scss sass less"
-    " xml xsd svg proto graphql tf hcl gradle make mk cmake dockerfile diff patch ipynb tex bib rst adoc org log".split()
-)
+CODE: Final = frozenset({
+    "py", "pyi", "js", "mjs", "cjs", "ts", "tsx", "jsx", "json", "jsonl", "yaml", "yml", "toml", "ini", "cfg",
+    "conf", "env", "sh", "bash", "zsh", "fish", "ps1", "bat", "sql", "go", "rs", "java", "kt", "kts", "c", "h",
+    "cc", "cpp", "cxx", "hpp", "cs", "rb", "php", "pl", "pm", "lua", "r", "jl", "swift", "scala", "clj", "ex",
+    "exs", "erl", "hs", "ml", "fs", "dart", "vue", "svelte", "css", "scss", "sass", "less", "xml", "xsd", "svg",
+    "proto", "graphql", "tf", "hcl", "gradle", "make", "mk", "cmake", "dockerfile", "diff", "patch", "ipynb",
+    "tex", "bib", "rst", "adoc", "org", "log",
+})  # fmt: skip
 """Read as plain text, line by line."""
-BINARY_NAMES: Final = frozenset(
-    "pdf docx pptx xlsx doc ppt xls docm pptm xlsm odt ods odp rtf epub png jpg jpeg gif webp bmp tif tiff ico zip rar 7z gz"
-    " tar exe dll so dylib bin iso dmg jar apk class pyc mp3 mp4 mov avi wav".split()
-)
+BINARY_NAMES: Final = frozenset({
+    "pdf", "docx", "pptx", "xlsx", "doc", "ppt", "xls", "docm", "pptm", "xlsm", "odt", "ods", "odp", "rtf",
+    "epub", "png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "ico", "zip", "rar", "7z", "gz", "tar",
+    "exe", "dll", "so", "dylib", "bin", "iso", "dmg", "jar", "apk", "class", "pyc", "mp3", "mp4", "mov", "avi",
+    "wav",
+})  # fmt: skip
 """A text that is named like one of these is not what it says."""
 ACCEPT: Final = ".pdf,.docx,.pptx,.xlsx,.csv,.tsv,.md,.html,.htm,.txt," + ",".join(
     f".{name}" for name in sorted(CODE)

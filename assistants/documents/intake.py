@@ -33,8 +33,8 @@ TAIL = 2048
 # Containers and programs, told by their first bytes so that the refusal can say what they are.
 FOREIGN: dict[bytes, str] = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": (
-        "This is an Office file of the old format (.doc, .xls, .ppt), or one with a password. Save it as .docx, .xlsx or"
-        " .pptx."
+        "This is an Office file of the old format (.doc, .xls, .ppt), or one with a password. Save it as .docx, .xlsx"
+        " or .pptx."
     ),
     b"{\\rtf": "RTF files are not read. Save it as .docx or PDF.",
     b"%!PS": "PostScript files are not read. Save it as PDF.",

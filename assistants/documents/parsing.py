@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from assistants.documents import sandbox, services
+from assistants.documents import resumes, sandbox, services
 from assistants.models import Document, DocumentChunk
 from assistants.recall import index as recall
 from config import errors
@@ -103,6 +103,7 @@ def _read(document: Document) -> None:
         _fail(document, failure.code)
     else:
         _finish(document, reading)
+        resumes.follow_reading(document)
 
 
 def _write(document: Document, **values: Any) -> None:
@@ -140,7 +141,6 @@ def _finish(document: Document, reading: sandbox.Reading) -> None:
         drop_passages([document.id])
         DocumentChunk.objects.bulk_create(rows, batch_size=BATCH)
         recall.index(kind="passage", ids=[row.id for row in rows])
-        services.follow_reading(document)
 
 
 def drop_passages(document_ids: list[UUID]) -> None:

@@ -1,12 +1,14 @@
 """Which documents somebody sees, and the passages of them. In the workspace."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
+from accounts import queries as accounts_queries
 from accounts.permissions import Member, Permission
 from assistants.builder import drafts
 from assistants.builder import queries as builder_queries
@@ -21,8 +23,11 @@ from assistants.models import (
     ProjectMember,
     ResumeProfile,
 )
+from assistants.recall import embedding
+from assistants.recall import index as recall
 from config import errors
 from tenants import keys
+from tenants.scope import current_workspace
 
 
 class PassageGone(errors.NotFound):
@@ -79,6 +84,42 @@ def list_documents(member: Member) -> QuerySet[Document]:
     """For the page: newest first, without résumés, which have a page of their own."""
     rows = visible_to(member).filter(kind=Document.Kind.FILE).select_related("project")
     return rows.order_by("-created_at", "-id")
+
+
+SHOWS = {"": "All", "mine": "Mine", "shared": "Shared", "project": "In projects"}
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Page:
+    """`next`: where the following one begins, empty on the last."""
+
+    rows: list[Document]
+    next: str
+
+
+def page_of(member: Member, *, shown: str = "", after: str = "") -> Page:
+    """One query, whatever is there. `after`: the `next` of the page before; what is no such thing begins anew."""
+    rows = list_documents(member)
+    if shown == "mine":
+        rows = rows.filter(owner_id=member.user_id)
+    elif shown == "shared":
+        rows = rows.filter(is_shared=True)
+    elif shown == "project":
+        rows = rows.exclude(project=None)
+    rows = rows.filter(_beyond(after))
+    found = list(rows[: PAGE + 1])
+    last = found[PAGE - 1] if len(found) > PAGE else None
+    return Page(found[:PAGE], f"{last.created_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else "")
+
+
+def _beyond(place: str) -> Q:
+    moment, _, key = place.partition("_")
+    try:
+        at, last = datetime.strptime(moment, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC), UUID(key)
+    except ValueError:
+        return Q()
+    return Q(created_at__lt=at) | Q(created_at=at, id__lt=last)
 
 
 def access_document(member: Member, document_id: UUID) -> Document:
@@ -148,28 +189,63 @@ def count_by_state(member: Member) -> dict[str, int]:
     return dict(rows)
 
 
-def scope_of(*, assistant: Assistant | None, conversation: Conversation | None) -> Q | None:
-    """Passages that an answer may use unasked: the assistant's knowledge, the project's files, what was given with the
-    conversation's questions. None when there is nothing to search by."""
-    found: list[Q] = []
-    if assistant is not None:
-        found.append(Q(document__in=drafts.searched_by(assistant)))
+def given_documents(*, assistant: Assistant | None, conversation: Conversation | None) -> QuerySet[Document]:
+    """What an answer may use unasked: the assistant's knowledge, the project's files, what was given with the
+    conversation's questions. What could not be read at all is no part of it."""
+    scope = Q(pk__in=drafts.searched_by(assistant)) if assistant is not None else Q(pk__in=[])
     if conversation is not None:
         given = Attachment.objects.filter(message__conversation=conversation).exclude(document=None)
-        found.append(Q(document__in=given.values("document")))
+        scope |= Q(pk__in=given.values("document"))
         if conversation.project_id:
-            found.append(Q(document__project=conversation.project_id))
-    if not found:
-        return None
-    scope = Q()
-    for part in found:
-        scope |= part
-    return scope
+            scope |= Q(project=conversation.project_id)
+    return Document.objects.filter(scope).exclude(state=Document.State.FAILED, parsed_at=None)
 
 
-def library_of(person_id: UUID) -> Q:
-    """Passages of all that the person sees: for a search that was asked for."""
-    return Q(document__in=visible_to_person(person_id).values("id"))
+def scope_of(*, assistant: Assistant | None, conversation: Conversation | None) -> Q:
+    """The passages of `given_documents`."""
+    documents = given_documents(assistant=assistant, conversation=conversation)
+    return Q(document__in=documents.values("pk"))
+
+
+def search(
+    *,
+    person_id: UUID,
+    query: str,
+    assistant: Assistant | None = None,
+    conversation: Conversation | None = None,
+    limit: int = 8,
+) -> list[Passage]:
+    """For a search that was asked for: all that the person sees, and what the answer may use unasked. Best first."""
+    given = given_documents(assistant=assistant, conversation=conversation)
+    mine = Q(pk__in=visible_to_person(person_id).values("pk"))
+    documents = Document.objects.filter(mine | Q(pk__in=given.values("pk")))
+    return search_in(documents, person_id=person_id, query=query, limit=limit)
+
+
+def search_in(documents: QuerySet[Document], *, person_id: UUID, query: str, limit: int) -> list[Passage]:
+    """Passages of these documents, best first: by words, and by meaning where vectors are on, as the person's own run.
+
+    Outside a transaction, in the workspace."""
+    where = Q(document__in=documents.order_by().values("pk"))
+    used, vector = embedding.embedder(), None
+    if used is not None:
+        member = accounts_queries.get_member(
+            user_id=person_id, workspace_id=current_workspace().id, session_key=None
+        )
+        vector = embedding.embed_query(member=member, text=query, kind="passage") if member else None
+    model = used.model if used is not None else ""
+    hits = recall.search(kind="passage", query=query, limit=limit, where=where, vector=vector, model=model)
+    found = passages_of([hit.id for hit in hits])
+    return [found[hit.id] for hit in hits if hit.id in found]
+
+
+def beginning_of_given(conversation: Conversation, *, limit: int) -> list[Passage]:
+    """The first passages of what was given with its questions, what came last first. One query."""
+    latest = Attachment.objects.filter(message__conversation=conversation, document=OuterRef("document"))
+    given = Attachment.objects.filter(message__conversation=conversation).exclude(document=None)
+    rows = DocumentChunk.objects.filter(document__in=given.values("document")).select_related("document")
+    rows = rows.annotate(given_at=Subquery(latest.order_by("-created_at").values("created_at")[:1]))
+    return [_passage(row) for row in rows.defer("search").order_by("-given_at", "document", "number")[:limit]]
 
 
 def file_name(workspace_id: UUID, name: str) -> str:

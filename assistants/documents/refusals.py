@@ -23,7 +23,9 @@ class FileTooLarge(FileRefused):
 class TypeNotAllowed(FileRefused):
     code = "type_not_allowed"
     status = 415
-    message = "This kind of file is not read. PDF, Word, PowerPoint, Excel, CSV, Markdown, HTML, text and source code are."
+    message = (
+        "This kind of file is not read: PDF, Word, PowerPoint, Excel, CSV, Markdown, HTML, text and code are."
+    )
 
 
 class TypeDisagrees(FileRefused):

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.core.files.storage import default_storage
@@ -17,13 +18,14 @@ from kombu.exceptions import OperationalError as BrokerError
 from accounts.permissions import Member
 from assistants.documents import intake, queries
 from assistants.documents.refusals import TypeNotAllowed
-from assistants.models import Document, DocumentChunk, Project
+from assistants.models import Document, DocumentChunk, Project, Run
 from assistants.recall import index as recall
 from tenants import audit
 from usage import gauges
 from usage.models import Meter
 
 MAX_NAME = 200
+GONE = "A deleted document"
 REPLACED = [
     "name", "media_type", "size_bytes", "sha256", "file", "state", "error_code", "version", "tries", "progress",
     "lease_expires_at", "updated_at",
@@ -45,13 +47,7 @@ def upload(
     stay until the new ones are there. The same content again changes nothing. Of résumés everybody has one.
     Raises FileRefused (see `intake.examine`) and QuotaExceeded.
     """
-    examined = _examined(file)
-    values = {
-        "name": clean_name(file.name or "", examined.extension),
-        "media_type": examined.media_type,
-        "size_bytes": file.size,
-        "sha256": _hash_of(file),
-    }
+    examined, values = _examined(file)
     where = {"owner_id": member.user_id, "project": project, "is_shared": is_shared, "kind": kind}
     same = where if kind == Document.Kind.RESUME else {**where, "name": values["name"]}
     with _stored(member.workspace_id, file, examined.extension) as stored, transaction.atomic():
@@ -72,26 +68,18 @@ def upload(
 
 def replace(*, member: Member, document: Document, file: UploadedFile) -> Document:
     """Another file in its place, under the new file's name. Raises as `upload` does."""
-    examined = _examined(file)
-    values = {
-        "name": clean_name(file.name or "", examined.extension),
-        "media_type": examined.media_type,
-        "size_bytes": file.size,
-        "sha256": _hash_of(file),
-    }
+    examined, values = _examined(file)
     with _stored(member.workspace_id, file, examined.extension) as stored, transaction.atomic():
         gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
         former = Document.objects.select_for_update().get(id=document.id)
         return _replace(member, former, values, stored)
 
 
-def _replace(member: Member, former: Document, values: Mapping[str, object], stored: "_Stored") -> Document:
+def _replace(member: Member, former: Document, values: Mapping[str, Any], stored: "_Stored") -> Document:
     is_same = former.sha256 == values["sha256"] and former.state != Document.State.FAILED
     if is_same:
         return former
-    size = values["size_bytes"]
-    assert isinstance(size, int)
-    _take(member.workspace_id, max(size - former.size_bytes, 0))
+    _take(member.workspace_id, max(values["size_bytes"] - former.size_bytes, 0))
     old_file = former.file
     for name, value in values.items():
         setattr(former, name, value)
@@ -131,8 +119,21 @@ def erase(ids: list[UUID]) -> int:
     chunks = DocumentChunk.objects.filter(document_id__in=ids)
     recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     rows.delete()
+    _forget_names(ids)
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return len(names)
+
+
+def _forget_names(ids: list[UUID]) -> None:
+    """Answers keep that they had passages, and not what of."""
+    for document_id in ids:
+        for run in Run.objects.filter(context__used__contains=[{"document": str(document_id)}]).only(
+            "context"
+        ):
+            for item in run.context["used"]:
+                if item.get("document") == str(document_id):
+                    item |= {"name": GONE, "heading": "", "page": 0}
+            run.save(update_fields=["context"])
 
 
 def retry(*, member: Member, document: Document) -> None:
@@ -145,11 +146,17 @@ def retry(*, member: Member, document: Document) -> None:
             _enqueue_on_commit(member.workspace_id, document.id)
 
 
-def _examined(file: UploadedFile) -> intake.Examined:
+def _examined(file: UploadedFile) -> tuple[intake.Examined, dict[str, Any]]:
+    """What it is, and what its row says of it."""
     examined = intake.examine(file)
     if examined.kind != "document":
         raise TypeNotAllowed("Pictures hold no text that can be read. Give them with a question in the chat.")
-    return examined
+    return examined, {
+        "name": clean_name(file.name or "", examined.extension),
+        "media_type": examined.media_type,
+        "size_bytes": file.size,
+        "sha256": _hash_of(file),
+    }
 
 
 def clean_name(name: str, extension: str) -> str:
@@ -223,7 +230,3 @@ def enqueue(*, workspace_id: UUID, document_id: UUID) -> None:
         )
     except BrokerError:
         logger.warning("a document was not enqueued; the sweep will", extra={"document_id": str(document_id)})
-
-
-def follow_reading(document: Document) -> None:
-    """What comes of a document that was read. Inside the transaction that puts its passages in place."""

@@ -6,7 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
-from assistants.documents import parsing
+from assistants.documents import parsing, resumes
 
 QUEUE = "documents"
 
@@ -28,3 +28,10 @@ def parse_document(*, workspace_id: str, document_id: str, **_: Any) -> None:
 )
 def sweep_documents() -> None:
     parsing.sweep(now=timezone.now())
+
+
+@shared_task(
+    name="assistants.documents.tasks.keep_profile", queue="default", soft_time_limit=20, time_limit=30
+)
+def keep_profile(*, workspace_id: str, run_id: str, **_: Any) -> None:
+    resumes.keep(workspace_id=UUID(workspace_id), run_id=UUID(run_id))

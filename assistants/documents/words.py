@@ -36,3 +36,14 @@ KINDS = {
 
 def of_failure(code: str) -> str:
     return FAILURES.get(code, FAILURES["parser_died"])
+
+
+def of_profile(code: str) -> str:
+    """Why a résumé has no profile."""
+    if code == "profile_unusable":
+        return "The model’s answer was no profile. Try again, or fill it in yourself."
+    if code in ("quota_exceeded", "quota_busy"):
+        return (
+            "A limit was reached when the profile was to be written. Try again later, or fill it in yourself."
+        )
+    return "The profile could not be written. Try again, or fill it in yourself."

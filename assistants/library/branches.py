@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from assistants.chat import queries as chat
-from assistants.chat.tree import Tree
+from assistants.chat.tree import Node, Tree
 from assistants.models import Conversation, Message
 
 
@@ -46,6 +46,6 @@ def shown(conversation: Conversation, leaf_id: UUID | None = None) -> list[Said]
     ]
 
 
-def _said(message: Message, text: str, assistant: str) -> Said:
+def _said(message: Node, text: str, assistant: str) -> Said:
     author = ASKER if message.role == Message.Role.USER else assistant
     return Said(message.id, message.role, author, text, message.created_at)

@@ -33,6 +33,7 @@ class Run(models.Model):
         TRANSCRIPTION = "transcription"
         WEBSITE = "website"
         CODE = "code"
+        RESUME = "resume"
 
     class State(models.TextChoices):
         QUEUED = "queued"

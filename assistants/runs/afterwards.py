@@ -8,9 +8,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from kombu.exceptions import OperationalError as BrokerError
 
 from assistants.models import Run
 from tenants.scope import current_workspace
@@ -24,6 +26,14 @@ def follow(kind: Run.Kind, follower: Follower) -> None:
     """`follower(workspace_id, run)` is called for every run of `kind` that ended. For AppConfig.ready()."""
     if follower not in _followers[kind]:
         _followers[kind].append(follower)
+
+
+def enqueue(task: Any, ids: dict[str, str], *, countdown: int = 0) -> None:
+    """A broker that is away costs what can be made up for, never the run."""
+    try:
+        task.apply_async(kwargs=ids, countdown=countdown or None)
+    except BrokerError:
+        logger.warning("what follows a run was not enqueued", extra={"task": task.name})
 
 
 def run_ended(run: Run) -> None:

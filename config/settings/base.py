@@ -206,6 +206,8 @@ LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "lla
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
 # The model that makes vectors for recall (docs/memory.md); empty: full text alone finds.
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "")
+# Whether the model writes the titles of conversations, each in a small metered run.
+WRITES_TITLES = env.flag("WRITES_TITLES", default=True)
 # How long a conversation rests before it is read for what to remember.
 MEMORY_REST_S = env.integer("MEMORY_REST_S", 8, minimum=0)
 PROVIDER_CONNECT_TIMEOUT_S = 5

@@ -1,13 +1,13 @@
 """The shape of a conversation, without a database."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from assistants.chat.tree import Tree
-from assistants.models import Message
+from assistants.chat.tree import Node, Tree
 
 
-def message(parent: Message | None = None) -> Message:
-    return Message(id=uuid4(), parent_id=parent.id if parent else None)
+def message(parent: Node | None = None) -> Node:
+    return Node(uuid4(), parent.id if parent else None, "user", datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def ids(places) -> list:

@@ -48,6 +48,7 @@ SIGNED_IN = (
     "/accounts/2fa/webauthn/add/", "/accounts/3rdparty/", "/w/acme/settings/security/",
     "/me/privacy/", "/me/privacy/delete/", "/me/privacy/deleted/", "/w/acme/settings/export/",
     "/w/acme/settings/ending/",
+    "/w/acme/documents/", "/w/acme/documents/?show=shared", "/w/acme/resume/",
     "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
 )  # fmt: skip
 RICH = """# A heading

@@ -52,6 +52,7 @@ def _options(memory_rests_s: int) -> Options:
         environment={
             "LOG_LEVEL": "INFO",
             "MEMORY_REST_S": str(memory_rests_s),
+            "WRITES_TITLES": "0",
             "PROVIDER_SILENCE_TIMEOUT_S": str(SILENCE_S),
             "PROVIDER_FIRST_TOKEN_TIMEOUT_S": str(SILENCE_S),
         },

@@ -14,8 +14,8 @@ UNREAD = {
     "canvas", "embed", "head", "iframe", "math", "noscript", "object", "script", "style", "svg", "template", "title",
 }  # fmt: skip
 BLOCKS = {
-    "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer", "form",
-    "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tbody", "thead", "tr", "ul",
+    "address", "article", "aside", "blockquote", "br", "dd", "div", "dl", "dt", "figcaption", "figure", "footer",
+    "form", "header", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "table", "tbody", "thead", "tr", "ul",
     "h1", "h2", "h3", "h4", "h5", "h6",
 }  # fmt: skip
 

@@ -11,6 +11,8 @@ from pypdf.errors import PyPdfError
 from assistants.documents.reader.parts import Document, Headings, Part, Progress, Refused, clean, one_line
 
 MAX_PAGES = 1_500
+FULL_PERCENT = 70
+SOFT_HYPHEN = "\u00ad\n"
 MAX_OUTLINE = 5_000
 
 
@@ -32,7 +34,7 @@ def _parts(reader: pypdf.PdfReader, pages: int, tell: Progress) -> Iterator[Part
     headings = Headings()
     for number, page in enumerate(reader.pages, start=1):
         try:
-            text = clean(page.extract_text())
+            text = clean(page.extract_text().replace(SOFT_HYPHEN, "-\n"))
         except PyPdfError as error:
             raise Refused("file_unreadable") from error
         yield from _page(text, number, titles.get(number, []), headings)
@@ -47,10 +49,34 @@ def _page(text: str, number: int, titles: list[tuple[int, str]], headings: Headi
         if title not in standing:
             headings.enter(level, title)
     waiting = [(level, title) for level, title in titles if title in standing]
+    full = max(map(len, lines), default=0) * FULL_PERCENT // 100
+    held, last = "", ""
     for line in lines:
-        if waiting and one_line(line) == waiting[0][1]:
+        begins = bool(waiting) and one_line(line) == waiting[0][1]
+        if held and (begins or not _goes_on(last, full)):
+            yield Part(held, number, headings.text)
+            held = ""
+        if begins:
             headings.enter(*waiting.pop(0))
-        yield Part(line, number, headings.text)
+            yield Part(line, number, headings.text)
+        else:
+            held, last = _joined(held, line), line
+    if held:
+        yield Part(held, number, headings.text)
+
+
+def _goes_on(text: str, full: int) -> bool:
+    """Whether a line was broken for want of room: it is about as long as lines are here, and ends no sentence."""
+    return len(text) >= full and text[-1] not in ".!?:;"
+
+
+def _joined(held: str, line: str) -> str:
+    """A word that was broken is whole again."""
+    if not held:
+        return line
+    if held.endswith("-") and held[-2:-1].isalpha() and line[:1].islower():
+        return held[:-1] + line
+    return f"{held} {line}"
 
 
 def _titles(reader: pypdf.PdfReader) -> dict[int, list[tuple[int, str]]]:

@@ -18,7 +18,10 @@ def test_paragraphs_of_one_section_on_one_page_are_one_passage():
     ]
 
     assert list(chunks_of(parts)) == [
-        Chunk(1, "A", "One.\nTwo.", 4), Chunk(1, "B", "Three.", 2), Chunk(2, "B", "Four.", 2), Chunk(2, "A", "Five.", 2),
+        Chunk(1, "A", "One.\nTwo.", 4),
+        Chunk(1, "B", "Three.", 2),
+        Chunk(2, "B", "Four.", 2),
+        Chunk(2, "A", "Five.", 2),
     ]  # fmt: skip
 
 

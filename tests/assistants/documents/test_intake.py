@@ -151,8 +151,8 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "plain archive": ("a.zip", lambda: files.zipped({"a.txt": TEXT}), "type_not_allowed", ""),
     "archive as word": ("a.docx", lambda: files.zipped({"a.txt": TEXT}), "type_not_allowed", ""),
     "empty archive": ("a.docx", lambda: files.zipped({}), "type_not_allowed", ""),
-    "java program": ("a.jar", lambda: files.zipped({"META-INF/MANIFEST.MF": TEXT, "A.class": b"\xca\xfe"}), "type_not_allowed", ""),
-    "open document": ("a.odt", lambda: files.zipped({"mimetype": b"application/vnd.oasis", "content.xml": b"<a/>"}), "type_not_allowed", ""),
+    "java program": ("a.jar", lambda: files.zipped({"META-INF/MANIFEST.MF": TEXT, "A.class": b"\xca\xfe"}), "type_not_allowed", ""),  # noqa: E501
+    "open document": ("a.odt", lambda: files.zipped({"mimetype": b"application/vnd.oasis", "content.xml": b"<a/>"}), "type_not_allowed", ""),  # noqa: E501
     "gzip": ("a.gz", lambda: gzip.compress(TEXT * 50), "type_disagrees", ""),
     "gzip as text": ("a.txt", lambda: gzip.compress(TEXT * 50), "type_not_allowed", ""),
     "old office": ("a.doc", lambda: OLE, "type_not_allowed", ""),
@@ -161,11 +161,11 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "postscript": ("a.ps", lambda: b"%!PS-Adobe-3.0\n(x) run\n", "type_not_allowed", ""),
     # macros
     "macros by their part": ("a.docx", part("word/vbaProject.bin", OLE), "macros_refused", ""),
-    "macros by their type": ("a.docx", lambda: types("document.main+xml", "document.macroEnabled.main+xml"), "macros_refused", ""),
+    "macros by their type": ("a.docx", lambda: types("document.main+xml", "document.macroEnabled.main+xml"), "macros_refused", ""),  # noqa: E501
     "macros in another case": ("a.xlsx", part("xl/VBAPROJECT.BIN", OLE, files.workbook), "macros_refused", ""),
     # two office files in one, and half of one
     "no main part": ("a.docx", lambda: files.changed(files.word(), {WORD: None}), "type_not_allowed", ""),
-    "no content types": ("a.docx", lambda: files.changed(files.word(), {"[Content_Types].xml": None}), "type_not_allowed", ""),
+    "no content types": ("a.docx", lambda: files.changed(files.word(), {"[Content_Types].xml": None}), "type_not_allowed", ""),  # noqa: E501
     # paths
     "path upwards": ("a.docx", lambda: with_entry("../../etc/cron.d/x"), "file_unsafe", "path"),
     "path upwards within": ("a.docx", lambda: with_entry("word/../../x"), "file_unsafe", "path"),
@@ -185,7 +185,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "bomb by claim": ("a.docx", lambda: claims(with_entry("word/x"), 0xFFFF_0000), "file_unsafe", "decompression_bomb"),
     "too many entries": ("a.docx", many_entries, "file_unsafe", "too_many_entries"),
     "overlapping entries": ("a.docx", lambda: files.overlapping(files.word()), "file_unsafe", "overlapping_entries"),
-    "unknown compression": ("a.docx", lambda: files.with_flags(with_entry("word/x"), method=99), "file_unsafe", "compression"),
+    "unknown compression": ("a.docx", lambda: files.with_flags(with_entry("word/x"), method=99), "file_unsafe", "compression"),  # noqa: E501
     "pixel bomb": ("a.png", pixel_bomb, "file_unsafe", "decompression_bomb"),
     "long animation": ("a.gif", long_animation, "file_unsafe", "decompression_bomb"),
     # passwords
@@ -195,22 +195,22 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes], str, str]] = {
     "entities in relations": ("a.docx", part("_rels/.rels", ENTITIES), "file_unsafe", "entities"),
     "entities in a workbook": ("a.xlsx", part(SHEET, ENTITIES, files.workbook), "file_unsafe", "entities"),
     "entities in UTF-16": ("a.docx", part(WORD, ENTITIES.decode().encode("utf-16")), "file_unsafe", "entities"),
-    "entities behind a comment": ("a.docx", part(WORD, b"<!--" + b"x" * 9000 + b"-->" + ENTITIES), "file_unsafe", "entities"),
-    "outer entity": ("a.pptx", part("ppt/x.xml", b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>', files.slides), "file_unsafe", "entities"),
+    "entities behind a comment": ("a.docx", part(WORD, b"<!--" + b"x" * 9000 + b"-->" + ENTITIES), "file_unsafe", "entities"),  # noqa: E501
+    "outer entity": ("a.pptx", part("ppt/x.xml", b'<!DOCTYPE x SYSTEM "file:///etc/passwd"><x/>', files.slides), "file_unsafe", "entities"),  # noqa: E501
     "entities in plain xml": ("a.xml", lambda: ENTITIES, "file_unsafe", "entities"),
     "entities in plain xml by another name": ("a.txt", lambda: b"\n" + ENTITIES, "file_unsafe", "entities"),
     # two formats in one
     "pdf with an archive behind": ("a.pdf", lambda: files.pdf() + files.word(), "file_unsafe", "two_formats"),
-    "pdf that is a web page": ("a.pdf", lambda: b"%PDF-1.7\n<script>x()</script>\n" + files.pdf(), "file_unsafe", "two_formats"),
-    "pdf that is a program of the web": ("a.pdf", lambda: b"%PDF-1.7\n<?php x(); ?>\n" + files.pdf(), "file_unsafe", "two_formats"),
-    "archive with a pdf before": ("a.docx", lambda: b"PK\x03\x04" + files.pdf() + files.word(), "file_unsafe", "hidden_data"),
+    "pdf that is a web page": ("a.pdf", lambda: b"%PDF-1.7\n<script>x()</script>\n" + files.pdf(), "file_unsafe", "two_formats"),  # noqa: E501
+    "pdf that is a program of the web": ("a.pdf", lambda: b"%PDF-1.7\n<?php x(); ?>\n" + files.pdf(), "file_unsafe", "two_formats"),  # noqa: E501
+    "archive with a pdf before": ("a.docx", lambda: b"PK\x03\x04" + files.pdf() + files.word(), "file_unsafe", "hidden_data"),  # noqa: E501
     "archive with data behind": ("a.docx", lambda: files.word() + b"<script>", "file_unsafe", "data_behind_archive"),
-    "archive with data before": ("a.docx", lambda: b"PK\x03\x04" + b"\0" * 40 + files.word(), "file_unsafe", "hidden_data"),
+    "archive with data before": ("a.docx", lambda: b"PK\x03\x04" + b"\0" * 40 + files.word(), "file_unsafe", "hidden_data"),  # noqa: E501
     "archive with data within": ("a.docx", hidden_between, "file_unsafe", "hidden_data"),
     "text with an archive behind": ("a.txt", lambda: TEXT + files.word(), "file_unsafe", "two_formats"),
     "text that is a pdf": ("a.txt", lambda: TEXT + files.pdf(), "file_unsafe", "two_formats"),
     "picture with an archive behind": ("a.png", lambda: files.picture() + files.word(), "file_unsafe", "two_formats"),
-    "picture with a script behind": ("a.gif", lambda: files.picture("GIF") + b"<script>x()</script>", "file_unsafe", "two_formats"),
+    "picture with a script behind": ("a.gif", lambda: files.picture("GIF") + b"<script>x()</script>", "file_unsafe", "two_formats"),  # noqa: E501
     "picture that is a script": ("a.gif", lambda: b"GIF89a/*<script>*/=1;alert(1)", "file_unsafe", "two_formats"),
     # broken
     "half a pdf": ("a.pdf", lambda: files.pdf()[:2000], "file_unreadable", ""),

@@ -44,6 +44,23 @@ def test_pdf_is_read_by_pages_and_headings():
     assert told == [33, 66, 99]
 
 
+def test_lines_that_a_pdf_broke_for_want_of_room_are_whole_again():
+    source = (
+        '#set page(width: 8cm, height: 12cm, margin: 1cm)\n#set text(hyphenate: true, lang: "en")\n'
+        "= Leave\nEverybody has thirty days of leave a year, in addition to the public holidays of the country.\n\n"
+        "Ask your team.\n\n- One\n- Two"
+    )
+
+    assert read(files.pdf(source), formats.PDF) == [
+        (
+            1,
+            "Leave",
+            "Leave\nEverybody has thirty days of leave a year, in addition to the public holidays of the country.\n"
+            "Ask your team.\n• One\n• Two",
+        )
+    ]
+
+
 def test_word_is_read_by_headings_with_its_tables():
     def fill(document):
         document.add_heading("Handbook", 0)

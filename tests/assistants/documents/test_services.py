@@ -1,13 +1,14 @@
 """Uploading, reading, uploading anew, deleting; who sees what; and a worker that dies."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from assistants.documents import parsing, queries, refusals, sandbox, services
-from assistants.models import AssistantKnowledge, Document, DocumentChunk, Project, ProjectMember
+from assistants.models import AssistantKnowledge, Document, DocumentChunk
 from config import errors
 from tenants.models import AuditEntry
 from tests import factories
@@ -19,6 +20,11 @@ from usage.models import Counter, Meter
 pytestmark = pytest.mark.usefixtures("in_acme")
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> None:
+    shelf.read_plain_quickly(monkeypatch)
+
+
 def state(document: Document) -> tuple[str, str, int, int, int]:
     document.refresh_from_db()
     return document.state, document.error_code, document.version, document.tries, document.progress
@@ -27,14 +33,6 @@ def state(document: Document) -> tuple[str, str, int, int, int]:
 def actions() -> list[str]:
     rows = AuditEntry.objects.filter(action__startswith="document.").order_by("-id")
     return list(rows.values_list("action", flat=True))
-
-
-def make_project(owner, *people) -> Project:
-    now = timezone.now()
-    project = Project.objects.create(name="P", owner_id=owner.user.id, created_at=now, updated_at=now)
-    for person in people:
-        ProjectMember.objects.create(project=project, user_id=person.user.id, created_at=now)
-    return project
 
 
 def test_an_upload_is_kept_and_read(member, acme, django_capture_on_commit_callbacks):
@@ -110,7 +108,7 @@ def test_the_same_content_again_changes_nothing(member, tmp_path):
 
 
 def test_the_same_name_in_another_place_is_another_document(member, owner):
-    project = make_project(member)
+    project = shelf.make_project(member)
     ids = {
         shelf.upload(member.member).id,
         shelf.upload(owner.member).id,
@@ -182,7 +180,7 @@ def test_a_document_is_its_owner_s_unless_it_is_shared(member, owner, admin):
     mine = shelf.upload(member.member, name="mine.txt")
     shared = shelf.upload(member.member, name="shared.txt", is_shared=True)
     shelf.upload(member.member, name="resume.txt", kind=Document.Kind.RESUME)
-    project = make_project(owner, member)
+    project = shelf.make_project(owner, member)
     shelf.upload(owner.member, name="project.txt", project=project)
 
     assert visible(member) == {"mine.txt", "shared.txt", "resume.txt", "project.txt"}
@@ -291,12 +289,11 @@ def test_a_document_that_kills_its_workers_is_given_up(member, monkeypatch):
 
 def test_a_reader_that_fails_says_why_and_the_worker_goes_on(member, monkeypatch):
     bad = shelf.upload(member.member, b"<b>" * 400_000, "a.html")
-    monkeypatch.setattr(sandbox.read, "__kwdefaults__", {**sandbox.read.__kwdefaults__, "cpu_s": 1})
+    monkeypatch.setattr(sandbox, "read", partial(sandbox.read, cpu_s=1))
     shelf.read(bad)
     assert state(bad)[:2] == ("failed", "parser_timeout")
     assert not bad.chunks.exists()
 
-    monkeypatch.undo()
     assert shelf.read(shelf.upload(member.member)).state == "ready"
 
 

@@ -158,14 +158,13 @@ def test_limits_that_are_used_up_cost_the_notes_and_nothing_else(turn, monkeypat
 
 
 def test_ended_reply_wakes_it(in_acme, owner, monkeypatch, django_capture_on_commit_callbacks):
-    from assistants.memory import followers
 
     woken = []
     monkeypatch.setattr(
-        followers, "_enqueue", lambda task, ids, **_: woken.append((task.name.rsplit(".", 1)[1], ids))
+        afterwards, "enqueue", lambda task, ids, **_: woken.append((task.name.rsplit(".", 1)[1], ids))
     )
     turn = ask(owner.member, "Hello")
     with django_capture_on_commit_callbacks(execute=True):
         answer(turn.run, "Hi.")
     ids = {"workspace_id": str(in_acme.id), "message_id": str(turn.answer.id)}
-    assert woken == [("look_back", ids)]
+    assert sorted(woken, key=str) == [("begin_title", ids), ("look_back", ids)]
