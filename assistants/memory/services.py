@@ -80,16 +80,20 @@ def remember(
         same, older = _compare(owner, layer, assistant, text, slot)
         if same is not None:
             return _confirm(same, confidence)
+        origin = {
+            "source_message": source_message,
+            "source_document": source_document,
+            "happened_at": happened_at,
+        }
+        slot = slot[:MAX_SLOT].strip().lower()
         item = _create(
             layer=layer,
             person_id=owner,
             assistant=assistant,
             text=text,
-            slot=slot[:MAX_SLOT].strip().lower(),
+            slot=slot,
             confidence=confidence,
-            source_message=source_message,
-            source_document=source_document,
-            happened_at=happened_at,
+            **origin,
         )
         _supersede(older, item)
         if owner is None:
@@ -107,7 +111,7 @@ def _owner(member: Member, layer: str, text: str) -> UUID | None:
     return member.user_id
 
 
-def _create(*, source_message: Message | None, **fields: Any) -> MemoryItem:
+def _create(*, source_message: Any = None, **fields: Any) -> MemoryItem:
     now = timezone.now()
     return MemoryItem.objects.create(
         source_message=source_message,

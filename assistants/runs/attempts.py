@@ -27,7 +27,7 @@ async def call(client: Client, publisher: Publisher, job: Job, stream: RunStream
         except ProviderFailure as failure:
             wait = failure.retry_after_s if failure.retry_after_s is not None else BACKOFF_S * 2**number
             in_time = time.monotonic() - started + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
-            if stream.parts or stream.tool_calls or not failure.retryable or not in_time or number == RETRIES:
+            if stream.is_begun or not failure.retryable or not in_time or number == RETRIES:
                 outcome.fail(failure)
                 return
             await asyncio.sleep(wait)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from accounts import queries as accounts
 from assistants.documents import queries as documents
 from assistants.memory import layers
 from assistants.memory import queries as memory
+from assistants.models import MemoryItem
 from assistants.tools.types import Tool, ToolContext
-from tenants.scope import current_workspace
 
 MOST_PASSAGES = 6
 MOST_MEMORIES = 10
@@ -31,21 +32,23 @@ def _passages(context: ToolContext, query: str) -> list[Any]:
     )
 
 
-def _memories(context: ToolContext, query: str) -> list[Any]:
-    """Of the layers that the plan includes, and of none where a switch is off."""
-    if not memory.is_on(
+def _memories(context: ToolContext, query: str) -> list[MemoryItem]:
+    asked = layers.allowed(context.workspace_id) & set(layers.RECALLED)
+    is_on = memory.is_on(
         person_id=context.person_id, assistant=context.assistant, conversation=context.conversation
-    ):
+    )
+    if not asked or not is_on:
         return []
-    allowed = layers.allowed(current_workspace().id)
-    return list(
-        memory.recall(
-            person_id=context.person_id,
-            assistant=context.assistant,
-            query=query,
-            layers=[name for name in layers.KEPT if name in allowed],
-            limit=MOST_MEMORIES,
-        )
+    payer = accounts.get_member(
+        user_id=context.person_id, workspace_id=context.workspace_id, session_key=None
+    )
+    return memory.recall(
+        person_id=context.person_id,
+        assistant=context.assistant,
+        query=query,
+        layers=asked,
+        limit=MOST_MEMORIES,
+        payer=payer,
     )
 
 
@@ -62,8 +65,6 @@ def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> str:
 
 
 def _search_memory(context: ToolContext, arguments: dict[str, Any]) -> str:
-    if context.conversation is not None and context.conversation.is_temporary:
-        return NOTHING
     return "\n".join(f"- {item.text}" for item in _memories(context, arguments["query"])) or NOTHING
 
 
