@@ -2,8 +2,7 @@
 
 from typing import Protocol
 
-import openai
-
+from assistants.llm.client import Client
 from assistants.runs import attempts
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import Publisher, RunStream
@@ -12,7 +11,7 @@ from assistants.runs.publisher import Publisher, RunStream
 class Loop(Protocol):
     """What of the engine a round uses."""
 
-    client: openai.AsyncOpenAI
+    client: Client
     publisher: Publisher
 
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 from assistants.documents import queries as documents
+from assistants.memory import layers
+from assistants.memory import queries as memory
 from assistants.tools.types import Tool, ToolContext
+from tenants.scope import current_workspace
 
 MOST_PASSAGES = 6
 MOST_MEMORIES = 10
@@ -17,32 +20,33 @@ QUERY = {
 
 
 def _passages(context: ToolContext, query: str) -> list[Any]:
-    search = getattr(documents, "search", None)
-    if search is None:
-        return []
-    found: list[Any] = search(
-        person_id=context.person_id,
-        query=query,
-        assistant=context.assistant,
-        conversation=context.conversation,
-        limit=MOST_PASSAGES,
+    return list(
+        documents.search(
+            person_id=context.person_id,
+            query=query,
+            assistant=context.assistant,
+            conversation=context.conversation,
+            limit=MOST_PASSAGES,
+        )
     )
-    return found
 
 
 def _memories(context: ToolContext, query: str) -> list[Any]:
-    try:
-        from assistants.memory import queries as memory  # type: ignore[attr-defined]  # noqa: PLC0415
-    except ImportError:
+    """Of the layers that the plan includes, and of none where a switch is off."""
+    if not memory.is_on(
+        person_id=context.person_id, assistant=context.assistant, conversation=context.conversation
+    ):
         return []
-    found: list[Any] = memory.recall(
-        person_id=context.person_id,
-        assistant=context.assistant,
-        query=query,
-        layers=None,
-        limit=MOST_MEMORIES,
+    allowed = layers.allowed(current_workspace().id)
+    return list(
+        memory.recall(
+            person_id=context.person_id,
+            assistant=context.assistant,
+            query=query,
+            layers=[name for name in layers.KEPT if name in allowed],
+            limit=MOST_MEMORIES,
+        )
     )
-    return found
 
 
 def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> str:
