@@ -36,7 +36,8 @@ def document(committed):
     workspace = factories.make_workspace(user)
     with enter(workspace):
         row = services.upload(
-            member=factories.member_of(workspace, user), file=SimpleUploadedFile("a.txt", b"30 days of leave.")
+            member=factories.member_of(workspace, user),
+            file=SimpleUploadedFile("a.txt", b"30 days of leave."),
         )
     return row, workspace
 
