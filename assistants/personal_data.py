@@ -93,4 +93,4 @@ CHAT: list[Holding] = [
         workspace=deleted(_all("assistants.Conversation", "created_at")),
     ),
 ]  # fmt: skip
-HOLDINGS: list[Holding] = [*CHAT, *builder, *projects, *library, *memory, *documents, *providers, *tools]
+HOLDINGS: list[Holding] = [*tools, *CHAT, *builder, *projects, *library, *memory, *documents, *providers]

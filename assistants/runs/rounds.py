@@ -83,8 +83,11 @@ class _Answer:
 
     async def _go_on(self) -> None:
         """Carries out what the person allowed meanwhile, and tells the model all that was before."""
-        for call in await self._in_thread(lambda: work.approved(self._owner, self._box)):
-            await self._perform(call)
+        calls = await self._in_thread(lambda: work.earlier(self._owner, self._box))
+        self._show(*calls)
+        for call in calls:
+            if call.state == ToolCall.State.RUNNING:
+                await self._perform(call)
         earlier = await self._in_thread(lambda: work.replay(self._owner.workspace_id, self._box.continues))
         self._messages += earlier
 

@@ -138,10 +138,10 @@ def _judge(box: Toolbox, call: dict[str, Any], position: int) -> tuple[str, str,
     return State.WAITING, "", ""
 
 
-def approved(owner: Owner, box: Toolbox) -> list[Call]:
-    """Calls of earlier runs of this answer that the person allowed and nobody has carried out."""
+def earlier(owner: Owner, box: Toolbox) -> list[Call]:
+    """Calls of the runs that this one continues. What the person allowed is RUNNING, and nobody has carried it out."""
     with workspace_scope(owner.workspace_id, allow_suspended=True):
-        rows = ToolCall.objects.filter(run_id__in=box.continues, state=State.RUNNING)
+        rows = ToolCall.objects.filter(run_id__in=box.continues)
         return [_of_row(row) for row in rows.order_by("round", "position")]
 
 
