@@ -28,6 +28,7 @@ BROAD_EXCEPTS = {
     "usage/tasks.py": "one broken hold must not keep the others from being swept",
     "assistants/runs/housekeeping.py": "this thread keeps the leases of all runs of the process",
     "assistants/runs/publisher.py": "one unreadable event must not end the streams of the whole process",
+    "assistants/tools/work.py": "a tool that breaks ends its call, not the answer",
     "config/local/stack.py": "whatever stopped the start, what was started is stopped again; it is raised on",
 }
 
