@@ -29,7 +29,6 @@ BROAD_EXCEPTS = {
     "assistants/tools/work.py": "one broken tool must not end the answer that called it",
     "assistants/runs/housekeeping.py": "this thread keeps the leases of all runs of the process",
     "assistants/runs/publisher.py": "one unreadable event must not end the streams of the whole process",
-    "assistants/tools/work.py": "a tool that breaks ends its call, not the answer",
     "config/local/stack.py": "whatever stopped the start, what was started is stopped again; it is raised on",
 }
 
