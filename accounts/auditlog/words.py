@@ -56,6 +56,10 @@ ACTIONS: Mapping[str, str] = {
     "invitation.accepted": "Accepted an invitation",
     "invitation.declined": "Declined an invitation",
     "workspace.ownership_transferred": "Handed the workspace over",
+    # tools
+    "tool.allowed": "Allowed a tool",
+    "tool.refused": "Refused a tool",
+    "tool.choice_forgotten": "Took a standing answer about a tool back",
     # memory
     "memory.shared": "Added to the memory that all share",
     "memory.shared_edited": "Changed the memory that all share",
@@ -202,7 +206,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
     "assistants": (
         "Assistants and conversations",
-        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory"),
+        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory", "tool"),
     ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),

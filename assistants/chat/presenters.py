@@ -14,6 +14,7 @@ from assistants.memory import presenters as memory
 from assistants.models import Conversation, Message, Run
 from assistants.rendering import markdown
 from assistants.runs import words
+from assistants.tools import presenters as tools
 from usage import money
 from usage import queries as usage_queries
 from usage.holds import queries as holds_queries
@@ -64,6 +65,7 @@ class MessageView:
     sources: list[citing.Source] = field(default_factory=list)
 
     memories: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tools.CallView] = field(default_factory=list)
 
     @property
     def cites(self) -> bool:
@@ -138,6 +140,9 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
             view.is_waiting = run is not None and run.id in waiting
         views.append(view)
     _add_memories(request, views)
+    calls = tools.calls_of(request, list(runs.values()))
+    for view in views:
+        view.calls = calls.get(view.run_id, []) if view.run_id else []
     return views
 
 

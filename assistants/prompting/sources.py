@@ -9,5 +9,6 @@ from types import ModuleType
 from assistants.documents import prompt as documents
 from assistants.memory import prompt as memory
 from assistants.projects import prompt as projects
+from assistants.tools import prompt as tools
 
-SOURCES: tuple[ModuleType, ...] = (projects, memory, documents)
+SOURCES: tuple[ModuleType, ...] = (projects, memory, documents, tools)

@@ -21,7 +21,7 @@ class Allowance:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._covered = job.covered
-        self._written = 0
+        self._written = job.written
         self._asking: asyncio.Task[None] | None = None
 
     async def spend(self, text: str) -> bool:
@@ -30,7 +30,7 @@ class Allowance:
         Half-way through what is covered it asks for twice as much in the background; at its end it waits for the
         answer. A model that stops by its own cap before that never waits.
         """
-        wanted = self._job.request.max_output_tokens
+        wanted = self._job.written + self._job.request.max_output_tokens
         if self._covered >= wanted:
             return True
         # Counted piece by piece: never fewer tokens than the whole text has.

@@ -15,12 +15,17 @@ MIN_USEFUL_TOKENS = 16
 """A reply that could not have this many tokens is refused rather than begun."""
 
 
-def chat_meters(*, kind: str, input_tokens: int, rates: Rates, cap: int = 1) -> dict[str, Amount | None]:
-    """meter → amount as a function of the output cap. Cost is None when the model has no price for what it may use."""
+def chat_meters(
+    *, kind: str, input_tokens: int, rates: Rates, cap: int = 1, is_continued: bool = False
+) -> dict[str, Amount | None]:
+    """meter → amount as a function of the output cap. Cost is None when the model has no price for what it may use.
+
+    `is_continued`: the message was counted by the run that it goes on from.
+    """
     needed = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS) if cap else (Meter.INPUT_TOKENS,)
     read, written = Amount.of(input_tokens), Amount(0, MILLION)
     return {
-        Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY else 0),
+        Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY and not is_continued else 0),
         Meter.INPUT_TOKENS: read,
         Meter.CACHED_TOKENS: read,
         Meter.OUTPUT_TOKENS: written,

@@ -7,6 +7,7 @@ from uuid import UUID
 from assistants.llm.chat import ChatRequest
 from assistants.llm.errors import ProviderFailure
 from assistants.llm.usage import Usage
+from assistants.tools.types import Toolbox
 from usage.receipts.settled import Gate
 
 CHARGED_FINISH = "stop"
@@ -23,11 +24,16 @@ class Job:
     claimed_at: float
     covered: int
     """Output tokens held so far; `request.max_output_tokens` is the most that may be asked for."""
+    toolbox: Toolbox | None = None
+    written: int = 0
+    """Output tokens of earlier calls of the same answer, which are among those covered."""
 
 
 @dataclass
 class Outcome:
     """`state`: done | stopped | failed. `usage`: the provider's own count, None when it sent none that can be true.
+
+    `is_estimated`: some of that count is ours (an answer of several calls).
 
     `pieces`: meter → count of what was made, for work that is not chat; `variant`: what else decides its price.
     `embedded`: how many texts got their vector.
@@ -42,6 +48,7 @@ class Outcome:
     finish_reason: str = ""
     answered_by: str = ""
     usage: Usage | None = None
+    is_estimated: bool = False
     pieces: dict[str, int] = field(default_factory=dict)
     variant: str = ""
     gates: tuple[Gate, ...] = ()

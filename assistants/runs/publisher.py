@@ -48,6 +48,9 @@ class RunStream:
     snapshot_seq: int = 0
     is_fenced: bool = False
     is_ended: bool = False
+    has_rounds: bool = False
+    shown_calls: list[dict[str, Any]] = field(default_factory=list)
+    said_before: int = 0
 
     def __post_init__(self) -> None:
         self.key = keys.stream_key(self.workspace_id, self.run_id)
@@ -56,6 +59,19 @@ class RunStream:
     @property
     def text(self) -> str:
         return "".join(self.parts)
+
+    def begin_call(self) -> None:
+        """A further call of the model for the same answer."""
+        self.said_before, self.tool_calls = len(self.parts), []
+
+    @property
+    def text_of_call(self) -> str:
+        return "".join(self.parts[self.said_before :])
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether the present call has said anything."""
+        return len(self.parts) > self.said_before or bool(self.tool_calls)
 
     def take_frames(self) -> list[tuple[EventId, bytes]]:
         """Turns what waits into frames, in its order; texts that follow each other become one delta."""
@@ -79,7 +95,13 @@ class RunStream:
         self.sent_length = self.length
         first = [event for event in events if event[0] == "status"]
         rest = [event for event in events if event[0] not in ("status", "tool")]
-        return [self._frame(*event) for event in (*first, *whole(self.text, self.tool_calls), *rest)]
+        return [self._frame(*event) for event in (*first, *self._whole(), *rest)]
+
+    def _whole(self) -> list[Event]:
+        if not self.has_rounds:
+            return whole(self.text, self.tool_calls)
+        shown: list[Event] = [("tool", {"calls": self.shown_calls})] if self.shown_calls else []
+        return [*whole(self.text, []), *shown]
 
     def _frame(self, event: str, data: dict[str, Any]) -> tuple[EventId, bytes]:
         self.seq += 1
@@ -111,7 +133,14 @@ class Publisher:
 
     def add_tool_calls(self, stream: RunStream, deltas: list[dict[str, Any]]) -> None:
         _collect(stream.tool_calls, deltas)
+        if stream.has_rounds:
+            return  # shown when they are whole
         self.emit(stream, "tool", {"tool_calls": deltas})
+
+    def show_calls(self, stream: RunStream, calls: list[dict[str, Any]]) -> None:
+        """All calls of tools so far: it replaces what was shown of them."""
+        stream.shown_calls = calls
+        self.emit(stream, "tool", {"calls": calls})
 
     def emit(self, stream: RunStream, event: str, data: dict[str, Any]) -> None:
         stream.waiting.append((event, data))

@@ -18,6 +18,7 @@ from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
 from assistants.runs import afterwards, endings, estimate, evidence, rights
 from assistants.runs.job import Outcome
+from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
 from usage import prices
 from usage.holds import access
@@ -96,7 +97,11 @@ def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, 
         meters = estimate.piece_meters(pieces=new.pieces, rates=rates)
     else:
         meters = estimate.chat_meters(
-            kind=new.kind, input_tokens=input_tokens, rates=rates, cap=new.max_output_tokens
+            kind=new.kind,
+            input_tokens=input_tokens,
+            rates=rates,
+            cap=new.max_output_tokens,
+            is_continued=CONTINUES in new.request,
         )
     workspace = current_workspace()
     return HoldRequest(
@@ -217,7 +222,17 @@ def _end(run: Run, attempt: int, outcome: Outcome, settlement: Settlement | None
 def _save_end(run: Run) -> None:
     run.save(update_fields=WRITTEN_AT_END)
     if run.message_id:
-        Message.objects.filter(id=run.message_id).update(text=run.text)
+        Message.objects.filter(id=run.message_id).update(text=_said_in_all(run))
+
+
+def _said_in_all(run: Run) -> str:
+    """With what an answer had said before it waited for its person. No query for one that never did."""
+    earlier = run.request.get(CONTINUES)
+    if not earlier:
+        return run.text
+    texts = dict(Run.objects.filter(id__in=earlier).values_list("id", "text"))
+    parts = [*(texts.get(UUID(text), "") for text in earlier), run.text]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _actual(run: Run, outcome: Outcome) -> Actual:
@@ -226,7 +241,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
         return Actual(provider=settings.PROVIDER_NAME, model=run.model, variant=outcome.variant, **used)
-    messages = 1 if run.kind == Run.Kind.REPLY else 0
+    messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
@@ -247,6 +262,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
+        is_estimated=outcome.is_estimated,
     )
 
 

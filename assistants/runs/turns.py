@@ -16,6 +16,8 @@ from assistants.runs import endings, services
 from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import RunStream
+from assistants.tools import toolbox as toolboxes
+from assistants.tools.types import Toolbox
 from config import logs
 from tenants.scope import STOP_REASONS, WorkspaceRef, workspace_scope
 from usage.features import queries as features
@@ -62,11 +64,12 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
         run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
         refusal = _refusal(workspace, claim, run.kind)
-        request, context = (None, {}) if refusal else _request_of(run, claim)
+        toolbox = None if refusal else toolboxes.of_run(run, workspace)
+        request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
         services.begin_run(run, attempt=claim.attempt, request=request, context=context)
         if request is None:
             return None, refusal
-        return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered), ""
+        return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered, toolbox), ""
 
 
 def _refusal(workspace: WorkspaceRef, claim: Claim, kind: str) -> str:
@@ -84,10 +87,10 @@ def _refusal(workspace: WorkspaceRef, claim: Claim, kind: str) -> str:
 
 def request_of(run: Run, claim: Claim) -> ChatRequest:
     """What `run` sends."""
-    return _request_of(run, claim)[0]
+    return _request_of(run, claim, None)[0]
 
 
-def _request_of(run: Run, claim: Claim) -> tuple[ChatRequest, dict[str, Any]]:
+def _request_of(run: Run, claim: Claim, toolbox: Toolbox | None) -> tuple[ChatRequest, dict[str, Any]]:
     """A reply of a conversation is built from its tree; an API call carries its own messages."""
     body = run.request
     temperature = body.get("temperature")
@@ -100,9 +103,14 @@ def _request_of(run: Run, claim: Claim) -> tuple[ChatRequest, dict[str, Any]]:
         max_output_tokens=claim.wanted,
         request_id=f"{run.id}-{claim.attempt}",
         temperature=temperature,
-        extra=body.get("extra", {}),
+        extra=_extra(body, toolbox),
     )
     return request, built.context
+
+
+def _extra(body: dict[str, Any], toolbox: Toolbox | None) -> dict[str, Any]:
+    extra: dict[str, Any] = body.get("extra", {})
+    return {**extra, "tools": toolbox.definitions} if toolbox is not None and toolbox.tools else extra
 
 
 def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None:

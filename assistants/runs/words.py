@@ -86,6 +86,8 @@ BY_CODE = {
 }
 NOTES = {
     "limit": "The answer ends here because a limit is used up. What arrived is kept.",
+    "rounds": "The answer ends here because it used tools as often as one answer may.",
+    "approval": "The answer goes on when you have decided.",
     "length": "The answer reached its longest length. Ask it to go on, or raise the assistant's limit.",
     "content_filter": "The provider's content filter ended this answer.",
     "refusal": "The model declined to answer.",

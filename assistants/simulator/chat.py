@@ -68,7 +68,8 @@ def _draft(request: ChatRequest) -> Draft:
         return _cut(request, [Piece(part) for part in tokens.pieces(REFUSAL)], "stop", "refusal")
     calls = _choose_calls(request)
     if calls:
-        pieces = [piece for at, call in enumerate(calls) for piece in _call_pieces(request, at, *call)]
+        pieces = [Piece(part) for part in tokens.pieces(asked.preface)]
+        pieces += [piece for at, call in enumerate(calls) for piece in _call_pieces(request, at, *call)]
         return _cut(request, pieces, "tool_calls")
     text = answers.compose_text(request) if asked.text is None else asked.text
     for stop in request.stops:
@@ -99,15 +100,16 @@ def _reasoning(request: ChatRequest) -> int:
 
 
 def _choose_calls(request: ChatRequest) -> list[tuple[str, str]]:
-    """Calls as (name, arguments). Once results are there, only a forced choice calls again."""
+    """Calls as (name, arguments). Once results are there, only a forced choice or a directive calls again."""
     choice, tools = request.tool_choice, request.tools
     if choice == "none":
         return []
     forced = choice == "required" or isinstance(choice, list)
+    dictated = request.asked.calls_of(request.round)
+    if dictated:
+        return dictated
     if request.tool_results and not forced:
         return []
-    if request.asked.tools:
-        return request.asked.tools
     by_name = {tool["function"]["name"]: tool["function"] for tool in tools}
     names = choice if isinstance(choice, list) else [name for name in by_name if _mentions(request, name)]
     if choice == "required" and not names:
@@ -144,7 +146,7 @@ def _render_whole(request: ChatRequest, draft: Draft, usage: Usage, number: int)
             calls[-1]["function"]["arguments"] += piece.text
     message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None}
     if calls:
-        message["tool_calls"] = calls
+        message |= {"content": text or None, "tool_calls": calls}
     else:
         message[draft.channel] = text
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": draft.finish}

@@ -32,6 +32,16 @@ class ChatRequest:
         return self.asked.prompt
 
     @property
+    def round(self) -> int:
+        """Which call of the turn this is: 1 is the question, each answer that called tools is behind a further one."""
+        number = 1
+        for message in reversed(self.messages):
+            if message["role"] == "user":
+                break
+            number += message["role"] == "assistant" and bool(message.get("tool_calls"))
+        return max(number, 2) if self.tool_results else number
+
+    @property
     def tool_results(self) -> list[dict[str, Any]]:
         """Results of tools since the last user message."""
         results: list[dict[str, Any]] = []

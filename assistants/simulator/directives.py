@@ -34,7 +34,14 @@ class Directives:
     cached: int = 0
     drip_ms: float = 200.0
     text: str | None = None
+    preface: str = ""
+    # Calls as (name, arguments); `later` by the number of the model's call within the turn, from 2 on.
     tools: list[tuple[str, str]] = field(default_factory=list)
+    later: dict[int, list[tuple[str, str]]] = field(default_factory=dict)
+    round: int = 1
+
+    def calls_of(self, number: int) -> list[tuple[str, str]]:
+        return self.tools if number == 1 else self.later.get(number, [])
 
 
 def parse(message: str) -> Directives:
@@ -68,6 +75,9 @@ def _read_line(found: Directives, rest: str) -> str | None:
         if key in ("text", "echo"):
             found.text = rest
             return None
+        if key == "preface":
+            found.preface = rest
+            return None
         if key == "args":
             rest = _read_arguments(found, rest)
             continue
@@ -78,14 +88,15 @@ def _read_line(found: Directives, rest: str) -> str | None:
 
 
 def _read_arguments(found: Directives, rest: str) -> str:
-    if not found.tools:
+    calls = found.calls_of(found.round)
+    if not calls:
         raise bad_request("/sim args= must follow tool=.")
     try:
         _, end = json.JSONDecoder().raw_decode(rest)
     except ValueError:
         # Malformed arguments are worth simulating too: models do produce them.
         end = len(rest)
-    found.tools[-1] = (found.tools[-1][0], rest[:end])
+    calls[-1] = (calls[-1][0], rest[:end])
     return rest[end:].strip()
 
 
@@ -101,7 +112,8 @@ def _heredoc(lines: list[str], at: int, word: str) -> tuple[str, int]:
 
 def _assign(found: Directives, key: str, value: str) -> None:
     if key == "tool":
-        found.tools.append((value, "{}"))
+        calls = found.tools if found.round == 1 else found.later.setdefault(found.round, [])
+        calls.append((value, "{}"))
         return
     convert = _CONVERT.get(key)
     if convert is None:
@@ -115,6 +127,13 @@ def _assign(found: Directives, key: str, value: str) -> None:
 def _count(value: str) -> int:
     number = int(value)
     if not 0 <= number <= MAX_TOKENS:
+        raise ValueError(value)
+    return number
+
+
+def _number_of_call(value: str) -> int:
+    number = _count(value)
+    if number < 1:
         raise ValueError(value)
     return number
 
@@ -148,6 +167,7 @@ _CONVERT: dict[str, Callable[[str], object]] = {
     "reasoning": _count,
     "cached": _count,
     "times": _count,
+    "round": _number_of_call,
     "delay_ms": _duration,
     "drip_ms": _duration,
     "rate": _duration,

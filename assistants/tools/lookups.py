@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from accounts import queries as accounts
 from assistants.documents import queries as documents
+from assistants.memory import layers
+from assistants.memory import queries as memory
+from assistants.models import MemoryItem
 from assistants.tools.types import Tool, ToolContext
 
 MOST_PASSAGES = 6
@@ -17,32 +21,35 @@ QUERY = {
 
 
 def _passages(context: ToolContext, query: str) -> list[Any]:
-    search = getattr(documents, "search", None)
-    if search is None:
-        return []
-    found: list[Any] = search(
-        person_id=context.person_id,
-        query=query,
-        assistant=context.assistant,
-        conversation=context.conversation,
-        limit=MOST_PASSAGES,
+    return list(
+        documents.search(
+            person_id=context.person_id,
+            query=query,
+            assistant=context.assistant,
+            conversation=context.conversation,
+            limit=MOST_PASSAGES,
+        )
     )
-    return found
 
 
-def _memories(context: ToolContext, query: str) -> list[Any]:
-    try:
-        from assistants.memory import queries as memory  # type: ignore[attr-defined]  # noqa: PLC0415
-    except ImportError:
+def _memories(context: ToolContext, query: str) -> list[MemoryItem]:
+    asked = layers.allowed(context.workspace_id) & set(layers.RECALLED)
+    is_on = memory.is_on(
+        person_id=context.person_id, assistant=context.assistant, conversation=context.conversation
+    )
+    if not asked or not is_on:
         return []
-    found: list[Any] = memory.recall(
+    payer = accounts.get_member(
+        user_id=context.person_id, workspace_id=context.workspace_id, session_key=None
+    )
+    return memory.recall(
         person_id=context.person_id,
         assistant=context.assistant,
         query=query,
-        layers=None,
+        layers=asked,
         limit=MOST_MEMORIES,
+        payer=payer,
     )
-    return found
 
 
 def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> str:
@@ -58,8 +65,6 @@ def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> str:
 
 
 def _search_memory(context: ToolContext, arguments: dict[str, Any]) -> str:
-    if context.conversation is not None and context.conversation.is_temporary:
-        return NOTHING
     return "\n".join(f"- {item.text}" for item in _memories(context, arguments["query"])) or NOTHING
 
 

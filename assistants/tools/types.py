@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from assistants.models import Assistant, Conversation
 
 
@@ -54,3 +56,34 @@ class Tool:
         """As the provider is told of it."""
         function = {"name": self.name, "description": self.told, "parameters": self.parameters}
         return {"type": "function", "function": function}
+
+
+CONTINUES = "continues"
+"""Of a run's request: ids of the runs of the same answer that it goes on from, in order."""
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """`allowed`: names of asking tools that the person allowed for good. `can_ask`: whether there is a page to ask on.
+
+    `continues`: earlier runs of this answer; their approved calls are carried out before the model is asked on.
+    """
+
+    context: ToolContext
+    tools: dict[str, Tool]
+    allowed: frozenset[str] = frozenset()
+    can_ask: bool = True
+    continues: tuple[UUID, ...] = ()
+    first_round: int = 1
+
+    @property
+    def last_round(self) -> int:
+        """In which it must answer. Each continuation has one at least."""
+        return max(settings.TOOL_ROUNDS, self.first_round)
+
+    @property
+    def definitions(self) -> list[dict[str, Any]]:
+        return [tool.definition for tool in self.tools.values()]
+
+    def must_ask(self, tool: Tool) -> bool:
+        return tool.asks and tool.name not in self.allowed

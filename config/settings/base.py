@@ -213,6 +213,7 @@ MEMORY_REST_S = env.integer("MEMORY_REST_S", 8, minimum=0)
 PROVIDER_CONNECT_TIMEOUT_S = 5
 # Also before the first token.
 PROVIDER_SILENCE_TIMEOUT_S = env.integer("PROVIDER_SILENCE_TIMEOUT_S", 20, minimum=1)
+TOOL_ROUNDS = env.integer("TOOL_ROUNDS", 6, minimum=2)
 RUN_DEADLINE_S = env.integer("RUN_DEADLINE_S", 600, minimum=10)
 
 # Limits

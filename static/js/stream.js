@@ -2,6 +2,7 @@
 // the server-rendered message takes its place. Offsets count Unicode code points of the answer.
 import { announce } from "./announce.js";
 import { follow, toEnd } from "./scroll.js";
+import { showCalls } from "./calls.js";
 
 const FINISHED = { done: "Reply finished", stopped: "Reply stopped", failed: "Reply failed" };
 const MAX_BACKOFF_MS = 15_000;
@@ -32,6 +33,7 @@ class Answer {
       });
     on("status", (data) => this.setState(data.state));
     on("delta", (data) => this.append(data));
+    on("tool", (data) => showCalls(this.article, data.calls));
     on("snapshot", (data) => this.replace(data.text));
     on("done", (data) => this.finish(data.state));
     // While the browser reconnects by itself (with Last-Event-ID) the state is CONNECTING: nothing to do.
