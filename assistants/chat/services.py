@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.chat import queries
+from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Ask
@@ -195,19 +196,21 @@ def rate(*, member: Member, answer: Message, is_good: bool | None, comment: str 
     comment = comment.replace("\x00", "").strip()
     if len(comment) > MAX_COMMENT:
         raise CommentTooLong()
-    if is_good is None:
-        Feedback.objects.filter(message=answer, person_id=member.user_id).delete()
-        return
-    Feedback.objects.update_or_create(
-        message=answer,
-        person_id=member.user_id,
-        defaults={
-            "assistant": answer.conversation.assistant,
-            "is_good": is_good,
-            "comment": comment,
-            "created_at": timezone.now(),
-        },
-    )
+    with transaction.atomic():
+        if is_good is None:
+            Feedback.objects.filter(message=answer, person_id=member.user_id).delete()
+        else:
+            Feedback.objects.update_or_create(
+                message=answer,
+                person_id=member.user_id,
+                defaults={
+                    "assistant": answer.conversation.assistant,
+                    "is_good": is_good,
+                    "comment": comment,
+                    "created_at": timezone.now(),
+                },
+            )
+        praise.rated(member=member, answer=answer, is_good=is_good)
 
 
 def fork(*, member: Member, message: Message) -> Conversation:
@@ -311,6 +314,7 @@ def _ask(
         client_id=client_id,
         created_at=timezone.now(),
     )
+    wishes.grant(member=member, text=text)
     return _answer(member, conversation, question)
 
 

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError as BrokerError
 from accounts.permissions import Member
 from assistants.documents import intake, queries
 from assistants.documents.refusals import TypeNotAllowed
+from assistants.memory import forgetting
 from assistants.models import Document, DocumentChunk, Project, Run
 from assistants.recall import index as recall
 from tenants import audit
@@ -88,6 +89,7 @@ def _replace(member: Member, former: Document, values: Mapping[str, Any], stored
     former.state, former.error_code, former.progress = Document.State.UPLOADED, "", 0
     former.lease_expires_at, former.updated_at = None, timezone.now()
     former.save(update_fields=REPLACED)
+    forgetting.forget_documents(document_ids=[former.id])
     gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
     _record(member, "document.replaced", former)
     transaction.on_commit(lambda: default_storage.delete(old_file), robust=True)
@@ -101,6 +103,8 @@ def share(*, member: Member, document: Document, is_shared: bool) -> None:
         return
     with transaction.atomic():
         Document.objects.filter(id=document.id).update(is_shared=is_shared)
+        if not is_shared:
+            forgetting.forget_documents(document_ids=[document.id])
         _record(member, "document.shared" if is_shared else "document.unshared", document)
 
 
@@ -118,6 +122,7 @@ def erase(ids: list[UUID]) -> int:
     names = [name for name in rows.values_list("file", flat=True) if name]
     chunks = DocumentChunk.objects.filter(document_id__in=ids)
     recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
+    forgetting.forget_documents(document_ids=ids)
     rows.delete()
     _forget_names(ids)
     gauges.note(current_workspace().id, Meter.STORED_BYTES, present=queries.stored_bytes)

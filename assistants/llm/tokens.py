@@ -30,6 +30,14 @@ def count(text: str) -> int:
     return sum(len(_encoding().encode_ordinary(piece)) for piece in pieces)
 
 
+def cut(text: str, most: int) -> str:
+    """The beginning of a text that takes at most so many tokens."""
+    text = text[: most * 12]
+    while count(text) > most:
+        text = text[: int(len(text) * 0.9)]
+    return text
+
+
 def count_prompt(messages: Iterable[dict[str, Any]], *definitions: Any) -> int:
     """Tokens of a chat prompt: an estimate for models with another vocabulary.
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db.models import QuerySet
 
-from assistants.memory import services
+from assistants.memory import forgetting, services
 from assistants.models import ConversationSummary, MemoryChoice, MemoryItem, MemoryRefusal, Relation
 from config.personal import Exported, Holding, Subject, deleted
 
@@ -22,7 +22,7 @@ def _items(subject: Subject) -> QuerySet[MemoryItem]:
 
 def _erase_items(subject: Subject) -> int:
     """With their edges and vectors, which go with their rows, and with entities that nothing else names."""
-    return services.erase_person(person_id=subject.user_id)
+    return forgetting.erase_person(person_id=subject.user_id)
 
 
 def _refusals(subject: Subject) -> QuerySet[MemoryRefusal]:

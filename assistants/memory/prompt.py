@@ -6,7 +6,7 @@ from html import escape
 from accounts import queries as accounts_queries
 from accounts.permissions import Member
 from assistants.llm import tokens
-from assistants.memory import layers, queries, services, summaries
+from assistants.memory import layers, queries, services, summaries, wishes
 from assistants.models import MemoryItem
 from assistants.prompting.types import Ask, Block
 from tenants.scope import current_workspace
@@ -18,16 +18,16 @@ FRAME_TOKENS = 12
 
 def reserve(ask: Ask) -> int:
     """The budgets of the layers that may speak. Two queries at most, none where memory is off for the assistant."""
-    names = _speaking(ask)
-    return sum(layers.BY_NAME[name].budget for name in names)
+    wish = tokens.count(wishes.told(ask.question)) + 1 if wishes.day_of(ask.question) else 0
+    return wish + sum(layers.BY_NAME[name].budget for name in _speaking(ask))
 
 
 def blocks(ask: Ask) -> list[Block]:
     """Of the layers for which tokens were held."""
     names = _speaking(ask)
-    if not names:
-        return []
     found = [_session(ask)] if "session" in names else []
+    if wishes.day_of(ask.question):
+        found.append(Block("forgotten", wishes.told(ask.question), is_trusted=True))
     kept = names - {"session"}
     if kept:
         found += _kept(ask, kept)
@@ -39,6 +39,9 @@ def _speaking(ask: Ask) -> frozenset[str]:
     allowed = layers.allowed(current_workspace().id)
     names = {"session"} if "session" in allowed and summaries.exists_for(ask.conversation) else set()
     personal = allowed - {"working", "session"}
+    if personal and queries.others_read(ask.conversation):
+        # SECURITY: an answer that others read too must tell nothing of one of them.
+        personal &= {"shared"}
     if (
         personal
         and queries.is_on(person_id=ask.person_id, assistant=ask.assistant, conversation=ask.conversation)
@@ -52,7 +55,7 @@ def _session(ask: Ask) -> Block:
     summary = summaries.newest_on_branch(ask.answer)
     if summary is None:
         return Block("session", "")
-    text = _within(summary.text, layers.BY_NAME["session"].budget - FRAME_TOKENS)
+    text = tokens.cut(summary.text, layers.BY_NAME["session"].budget - FRAME_TOKENS)
     return Block("session", f'<memory layer="session">{escape(text, quote=False)}</memory>')
 
 
@@ -113,9 +116,3 @@ def _lines(
         lines.append(line)
         used.append({"kind": "memory", "id": str(item.id), "layer": name})
     return Block(name, "\n".join(lines), used=used, left_out=len(pairs) - len(lines))
-
-
-def _within(text: str, budget: int) -> str:
-    while tokens.count(text) > budget:
-        text = text[: int(len(text) * 0.9)]
-    return text

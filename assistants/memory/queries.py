@@ -15,6 +15,7 @@ from assistants.models import (
     MemoryChoice,
     MemoryItem,
     MemoryRefusal,
+    ProjectMember,
     Relation,
 )
 from assistants.recall import embedding, index, words
@@ -86,6 +87,14 @@ def is_on(*, person_id: UUID, assistant: Assistant | None, conversation: Convers
     if conversation is not None and (conversation.is_temporary or not conversation.uses_memory):
         return False
     return is_switched_on(person_id)
+
+
+def others_read(conversation: Conversation | None) -> bool:
+    """Whether more people than one may read it. What is remembered of a person is then neither used nor noted in it:
+    an answer would tell it to the others. One query, none outside projects."""
+    if conversation is None or conversation.project_id is None:
+        return False
+    return ProjectMember.objects.filter(project_id=conversation.project_id).exists()
 
 
 def has_any(person_id: UUID) -> bool:

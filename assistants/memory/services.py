@@ -1,19 +1,17 @@
 """Writes to memory: a statement is kept once, and a newer one about the same thing makes history of it."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.permissions import Member, Permission, check
-from assistants.memory import layers, queries, secrets
+from assistants.memory import forgetting, layers, queries, secrets
 from assistants.models import (
     Assistant,
-    Conversation,
     Document,
     Entity,
     MemoryChoice,
@@ -25,7 +23,6 @@ from assistants.models import (
 from assistants.recall import index, words
 from config import errors
 from tenants import audit
-from tenants.scope import current_workspace
 
 MAX_TEXT = 1_000
 MAX_SLOT = 120
@@ -81,7 +78,7 @@ def remember(
         "happened_at": happened_at,
     }
     with transaction.atomic():
-        _lock(owner)
+        forgetting.lock(owner)
         same, older = _compare(owner, layer, assistant, text, slot)
         if same is not None:
             return _confirm(same, confidence)
@@ -134,7 +131,7 @@ def edit(*, member: Member, item: MemoryItem, text: str) -> MemoryItem:
     if item.person_id is not None:
         _refuse_forbidden(item.person_id, text)
     with transaction.atomic():
-        _lock(item.person_id)
+        forgetting.lock(item.person_id)
         now = timezone.now()
         changed = MemoryItem.objects.create(
             layer=item.layer,
@@ -169,7 +166,7 @@ def delete(*, member: Member, item: MemoryItem) -> None:
         ids = [item.id, *(row.id for row in queries.list_history(item))]
         if item.person_id is None:
             _record(member, "memory.shared_deleted", item)
-        _erase(ids)
+        forgetting.erase(ids)
 
 
 def forbid(*, member: Member, item: MemoryItem) -> None:
@@ -178,36 +175,13 @@ def forbid(*, member: Member, item: MemoryItem) -> None:
         raise errors.NotFound()
     with transaction.atomic():
         MemoryRefusal.objects.create(person_id=member.user_id, text=item.text, created_at=timezone.now())
-        _erase([item.id, *(row.id for row in queries.list_history(item))])
+        forgetting.erase([item.id, *(row.id for row in queries.list_history(item))])
 
 
 def allow_again(*, member: Member, refusal_id: UUID) -> None:
     """Raises NotFound."""
     if not MemoryRefusal.objects.filter(person_id=member.user_id, id=refusal_id).delete()[0]:
         raise errors.NotFound()
-
-
-def forget_day(*, member: Member, day: date) -> int:
-    """Everything that was kept on one day of the workspace's clock. Returns how many."""
-    zone = ZoneInfo(current_workspace().timezone)
-    begins = datetime.combine(day, datetime.min.time(), zone)
-    ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)
-    with transaction.atomic():
-        _lock(member.user_id)
-        rows = MemoryItem.objects.filter(
-            person_id=member.user_id, created_at__gte=begins, created_at__lt=ends
-        )
-        ids = list(rows.values_list("id", flat=True))
-        # What those replaced is true again: the day is as if nothing had been said.
-        MemoryItem.objects.filter(superseded_by_id__in=ids).exclude(id__in=ids).update(
-            superseded_at=None, superseded_by=None
-        )
-        _erase(ids)
-        # What was said that day and was not read yet is not read any more.
-        Conversation.objects.filter(
-            owner_id=member.user_id, updated_at__gte=begins, updated_at__lt=ends
-        ).update(remembered_at=timezone.now())
-    return len(ids)
 
 
 def switch(*, member: Member, is_on: bool) -> None:
@@ -232,14 +206,6 @@ def relate(*, item: MemoryItem, subject: str, predicate: str, object: str) -> bo
         defaults={"created_at": timezone.now()},
     )
     return is_new
-
-
-def erase_person(*, person_id: UUID) -> int:
-    """Everything that is remembered of somebody, for the erasure of their data."""
-    with transaction.atomic():
-        ids = list(MemoryItem.objects.filter(person_id=person_id).values_list("id", flat=True))
-        _erase(ids)
-    return len(ids)
 
 
 def entities_of(person_id: UUID) -> QuerySet[Entity]:
@@ -293,15 +259,6 @@ def _require_own(member: Member, item: MemoryItem) -> None:
         raise errors.NotFound()
 
 
-def _lock(person_id: UUID | None) -> None:
-    """One writer of a person's memory at a time: two extractions must not keep one statement twice."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || %s, 0))",
-            [f"memory:{person_id}"],
-        )
-
-
 def _compare(
     owner: UUID | None, layer: str, assistant: Assistant | None, text: str, slot: str
 ) -> tuple[MemoryItem | None, list[MemoryItem]]:
@@ -348,16 +305,6 @@ def _confirm(item: MemoryItem, confidence: int) -> MemoryItem:
 def _supersede(older: list[MemoryItem], newer: MemoryItem) -> None:
     ids = [row.id for row in older]
     MemoryItem.objects.filter(id__in=ids).update(superseded_by=newer, superseded_at=newer.created_at)
-
-
-def _erase(ids: list[UUID]) -> None:
-    MemoryItem.objects.filter(id__in=ids).delete()
-    _drop_lone_entities()
-
-
-def _drop_lone_entities() -> None:
-    """An entity that no statement names any more is gone: its name may have been what was to be forgotten."""
-    Entity.objects.filter(relations_from=None, relations_to=None).delete()
 
 
 def _entity(name: str) -> Entity | None:

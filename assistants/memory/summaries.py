@@ -1,5 +1,6 @@
 """Layer 2: when a branch does not fit into the prompt any more, what left it stays as a summary."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -7,7 +8,7 @@ from django.utils import timezone
 
 from assistants.llm import tokens
 from assistants.memory import secrets
-from assistants.models import Conversation, ConversationSummary, Message
+from assistants.models import Conversation, ConversationSummary, MemoryItem, Message, Run
 from assistants.prompting import history
 
 WORDS = (
@@ -77,3 +78,11 @@ def keep(*, conversation_id: UUID, until_id: UUID, text: str) -> None:
             until_id=until_id,
             defaults={"conversation_id": conversation_id, "text": text, "created_at": timezone.now()},
         )
+
+
+def keep_run(*, run: Run, body: dict[str, Any]) -> list[MemoryItem]:
+    """The summary of an ended reading, if its messages are still there."""
+    answer = Message.objects.filter(id=body["until"], conversation_id=body["conversation"]).first()
+    if answer is not None and run.text.strip():
+        keep(conversation_id=answer.conversation_id, until_id=answer.id, text=run.text)
+    return []

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
-from assistants.memory import graph, layers, presenters, queries, services
+from assistants.memory import forgetting, graph, layers, presenters, queries, services
 from config import errors
 
 HOME, ITEM = "memory/memory.html", "memory/item.html"
@@ -90,7 +90,7 @@ def memory_delete(request: MemberRequest, item_id: UUID) -> HttpResponse:
 @require_POST
 def memory_forget_day(request: MemberRequest) -> HttpResponse:
     day = _day(request.POST.get("day", ""))
-    count = services.forget_day(member=request.member, day=day)
+    count = forgetting.forget_day(member=request.member, day=day)
     messages.success(request, f"What was remembered on {day:%d %B %Y} is forgotten: {count}.")
     return redirect(page_url(request, "memory"))
 

@@ -29,30 +29,36 @@ def ask_of(run: Run) -> Ask:
 def draft(ask: Ask) -> Draft:
     """For the size of the hold: before the sources were searched."""
     reserved = sum(source.reserve(ask) for source in SOURCES)
-    return Draft(_messages(ask, []), reserved + tokens.count(DATA_NOTE) if reserved else 0)
+    return Draft(_messages(ask, [], _told(ask)[0]), reserved + tokens.count(DATA_NOTE) if reserved else 0)
 
 
 def build(ask: Ask) -> Prompt:
     """For the worker."""
     blocks = [block for source in SOURCES for block in source.blocks(ask)]
     used = [item for block in blocks for item in block.used]
+    told, cut = _told(ask)
     left_out = {block.name: block.left_out for block in blocks if block.left_out}
+    if cut:
+        left_out["working"] = cut
     context: dict[str, Any] = {}
     if used:
         context["used"] = used
     if left_out:
         context["left_out"] = left_out
-    return Prompt(_messages(ask, blocks), context)
+    return Prompt(_messages(ask, blocks, told), context)
 
 
-def _messages(ask: Ask, blocks: list[Block]) -> list[dict[str, Any]]:
+def _told(ask: Ask) -> tuple[list[dict[str, Any]], int]:
+    return (list(ask.told), 0) if ask.told else history.of_branch_and_cut(ask.answer)
+
+
+def _messages(ask: Ask, blocks: list[Block], told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     parts = [ask.assistant.instructions.strip()] if ask.assistant else []
     parts += [block.text for block in blocks if block.is_trusted]
     data = [block.text for block in blocks if block.text and not block.is_trusted]
     if data:
         parts.append("\n\n".join([DATA_NOTE, *data]))
     system = "\n\n".join(part for part in parts if part)
-    told = list(ask.told) or history.of_branch(ask.answer)
     return [{"role": "system", "content": system}, *told] if system else told
 
 

@@ -25,9 +25,16 @@ SELECT role, text FROM branch ORDER BY depth
 
 def of_branch(answer: Message | None) -> list[dict[str, Any]]:
     """Chat messages up to the question that `answer` stands under. One query."""
+    return of_branch_and_cut(answer)[0]
+
+
+def of_branch_and_cut(answer: Message | None) -> tuple[list[dict[str, Any]], int]:
+    """As `of_branch`, and how many earlier messages (of the last MAX_DEPTH) did not fit. One query."""
     if answer is None or answer.parent_id is None:
-        return []
-    return fitting(_branch(answer.parent_id))
+        return [], 0
+    newest_first = [row for row in _branch(answer.parent_id) if row[1]]
+    told = fitting(newest_first)
+    return told, len(newest_first) - len(told)
 
 
 def of_branch_until(message: Message, *, room: int) -> list[dict[str, Any]]:

@@ -22,7 +22,9 @@ def compose_text(request: ChatRequest) -> str:
     kind = request.response_format.get("type")
     if kind == "json_schema":
         schema = request.response_format["json_schema"]["schema"]
-        made = schemas.make_instance(schema, hint=first_words(request.question, 12))
+        made = schemas.make_instance(
+            schema, hint=first_words(request.question, 12), sentences=sentences_of(request.question)
+        )
         return json.dumps(made, ensure_ascii=False)
     if kind == "json_object":
         return json.dumps({"simulated": True, "question": clip(request.question)}, ensure_ascii=False)
@@ -33,6 +35,12 @@ def compose_text(request: ChatRequest) -> str:
 
 def first_words(text: str, number: int) -> str:
     return " ".join(text.split()[:number]).strip(" .,:;!?#*>-")
+
+
+def sentences_of(text: str) -> list[str]:
+    return [clip(each.strip()) for each in re.split(r"(?<=[.!?])\s+|\n+", text) if each.strip()][
+        : schemas.MOST_LISTED
+    ]
 
 
 def clip(text: str, length: int = QUOTED) -> str:

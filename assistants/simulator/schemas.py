@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from assistants.simulator import patterns
@@ -26,22 +28,30 @@ FORMATS = {
 PROSE = ("text", "content", "summary", "title", "fact", "memory", "description", "body", "question", "topic")
 
 
-def make_instance(schema: dict[str, Any], *, hint: str = "") -> Any:
-    """`hint` (the question's first words) stands where a property asks for prose.
+KEYWORDS = ("slot", "keyword", "label")
+CERTAINTY = ("confidence", "certainty")
+MOST_LISTED = 10
+
+
+def make_instance(schema: dict[str, Any], *, hint: str = "", sentences: Sequence[str] = ()) -> Any:
+    """`hint` (the question's first words) stands where a property asks for prose. An array of objects that have such a
+    property gets an element for each of `sentences`.
 
     Raises ProviderError (400) for what cannot be satisfied, rather than answering with something invalid.
     """
     try:
-        return _Maker(schema, hint).make(schema, "value", 0, 0)
+        return _Maker(schema, hint, sentences).make(schema, "value", 0, 0)
     except (AttributeError, KeyError, TypeError, ZeroDivisionError) as error:
         # A schema is free text to us: keywords with values of a wrong type end here.
         raise bad_request("Invalid schema.", param="response_format") from error
 
 
 class _Maker:
-    def __init__(self, root: dict[str, Any], hint: str) -> None:
+    def __init__(self, root: dict[str, Any], hint: str, sentences: Sequence[str]) -> None:
         self._root = root
         self._hint = hint
+        self._sentences = sentences
+        self._is_listed = False
 
     def make(self, node: Any, name: str, depth: int, nth: int) -> Any:
         """`nth` distinguishes the elements of one array."""
@@ -65,7 +75,7 @@ class _Maker:
             case "array":
                 return self._array(node, name, depth)
             case "integer":
-                return _number(node, nth, whole=True)
+                return self._certainty(node, name) or _number(node, nth, whole=True)
             case "number":
                 return _number(node, nth, whole=False)
             case "string":
@@ -127,10 +137,31 @@ class _Maker:
         length = max(least, len(fixed)) or (1 if depth < DEEP else 0)
         length = min(length, node.get("maxItems", length))
         items = node.get("items", {})
+        if self._sentences and not fixed and not self._is_listed and self._holds_prose(items):
+            return self._listed(node, items, name, depth)
+        if self._is_listed and not fixed:
+            length = least
         return [
             self.make(fixed[at] if at < len(fixed) else items, name.removesuffix("s"), depth + 1, at)
             for at in range(length)
         ]
+
+    def _listed(self, node: dict[str, Any], items: Any, name: str, depth: int) -> list[Any]:
+        """An element for each sentence; arrays within it hold no more than they must."""
+        length = max(node.get("minItems", 0), len(self._sentences))
+        length = min(length, node.get("maxItems", MOST_LISTED))
+        hint, made = self._hint, []
+        self._is_listed = True
+        for at in range(length):
+            self._hint = self._sentences[at % len(self._sentences)]
+            made.append(self.make(items, name.removesuffix("s"), depth + 1, at))
+        self._hint, self._is_listed = hint, False
+        return made
+
+    def _holds_prose(self, items: Any) -> bool:
+        if not isinstance(items, dict):
+            return False
+        return any(name.lower() in PROSE for name in self._resolve(items).get("properties", {}))
 
     def _string(self, node: dict[str, Any], name: str, nth: int) -> str:
         least: int = node.get("minLength", 0)
@@ -142,13 +173,28 @@ class _Maker:
             return text
         if node.get("format") in FORMATS:
             return str(FORMATS[node["format"]])
-        text = self._hint if name.lower() in PROSE and self._hint else f"simulated {name}".replace("_", " ")
+        text = self._words(name.lower()) or f"simulated {name}".replace("_", " ")
         text += f" {nth + 1}" if nth else ""
         # The number stays when a maximum cuts the text, so that elements stay different.
         text += "." * (least - len(text))
         if most is None or len(text) <= most:
             return text
         return text[len(text) - most :] if nth else text[:most]
+
+    def _words(self, name: str) -> str:
+        """What of the hint stands in a property of this name."""
+        if name in PROSE:
+            return self._hint
+        if name not in KEYWORDS:
+            return ""
+        words = re.findall(r"\w+", self._hint.lower())
+        longest = sorted(dict.fromkeys(words), key=len, reverse=True)[:2]
+        return " ".join(word for word in dict.fromkeys(words) if word in longest)
+
+    def _certainty(self, node: dict[str, Any], name: str) -> int:
+        """The upper bound for a statement of three words or more; else 0, for the lower one."""
+        states = len(self._hint.split()) > 2 and not self._hint.endswith("?")
+        return int(node.get("maximum", 0)) if states and name.lower() in CERTAINTY else 0
 
 
 def _type(node: dict[str, Any], depth: int) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from assistants.memory import extraction, queries, services, summaries
+from assistants.memory import applying, extraction, queries, services, summaries
 from assistants.models import Conversation, ConversationSummary, MemoryItem, Run
 from assistants.prompting import history
 from tests.factories import answer, ask
@@ -29,7 +29,7 @@ def look(turn) -> list[Run]:
 
 def read(run: Run, *notes: dict) -> list[MemoryItem]:
     answer(run, json.dumps({"notes": list(notes)}))
-    return extraction.apply(run_id=run.id)
+    return applying.apply(run_id=run.id)
 
 
 def test_notes_are_kept_with_their_source(turn, owner):
@@ -76,7 +76,7 @@ def test_what_a_model_proposes_goes_through_our_rules(turn, owner):
 def test_an_answer_of_another_shape_costs_its_notes_alone(turn, said):
     (run,) = look(turn)
     answer(run, said)
-    assert extraction.apply(run_id=run.id) == []
+    assert applying.apply(run_id=run.id) == []
     assert Conversation.objects.get().remembered_at == turn.question.created_at
 
 
@@ -84,7 +84,7 @@ def test_a_turn_is_read_once(turn):
     (run,) = look(turn)
     assert look(turn) == [], "while it is read"
     read(run, note("Orders run on PostgreSQL 15."))
-    assert extraction.apply(run_id=run.id) == [], "delivered twice"
+    assert applying.apply(run_id=run.id) == [], "delivered twice"
     assert look(turn) == [], "and when it was read"
     assert MemoryItem.objects.count() == 1
 
@@ -109,7 +109,7 @@ def test_only_what_came_since_is_read(turn, owner):
 def test_a_failed_run_leaves_the_turn_unread(turn):
     (run,) = look(turn)
     answer(run, "", state="failed", error_code="provider_cut")
-    assert extraction.apply(run_id=run.id) == []
+    assert applying.apply(run_id=run.id) == []
     assert len(look(turn)) == 1, "the next turn tries again"
 
 
@@ -139,7 +139,7 @@ def test_a_full_window_is_summed_up_and_the_summary_is_of_its_branch(turn, monke
     runs = {run.request["task"]: run for run in look(turn)}
     assert set(runs) == {"summary", "notes"}
     answer(runs["summary"], "They use PostgreSQL.")
-    extraction.apply(run_id=runs["summary"].id)
+    applying.apply(run_id=runs["summary"].id)
     summary = ConversationSummary.objects.get()
     assert (summary.text, summary.until_id) == ("They use PostgreSQL.", turn.answer.id)
     assert summaries.newest_on_branch(turn.answer) is None, "an answer does not sum itself up for itself"

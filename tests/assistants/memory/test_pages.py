@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from assistants.memory import services
+from assistants.memory import forgetting, services
 from assistants.models import MemoryItem, MemoryRefusal
 from tests.factories import answer, ask
 
@@ -115,7 +115,7 @@ def test_an_erased_person_leaves_nothing(item, member, owner, in_acme):
     kept = services.remember(member=owner.member, layer="semantic", text="Ines is here.")
     services.relate(item=kept, subject="Ines", predicate="is", object="here")
     services.relate(item=item, subject="Ines", predicate="uses", object="Helix")
-    services.erase_person(person_id=member.user.id)
+    forgetting.erase_person(person_id=member.user.id)
     assert list(MemoryItem.objects.values_list("text", flat=True)) == ["Ines is here."]
     from assistants.models import Entity
 

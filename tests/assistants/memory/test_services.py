@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from assistants.memory import queries, services
+from assistants.memory import forgetting, queries, services
 from assistants.memory.services import MemoryForbidden, MemoryTextWrong, remember
 from assistants.models import Entity, MemoryItem, MemoryRefusal, Relation
 from config import errors
@@ -105,7 +105,7 @@ def test_a_day_is_forgotten_and_what_it_replaced_is_true_again(me):
     MemoryItem.objects.update(created_at=timezone.now() - timedelta(days=3))
     keep(me, "The offsite is on Rügen.", "offsite")
     keep(me, "I bought a kite.")
-    assert services.forget_day(member=me, day=timezone.now().date()) == 2
+    assert forgetting.forget_day(member=me, day=timezone.now().date()) == 2
     assert texts(me) == ["The offsite is in the Harz."]
 
 
