@@ -67,12 +67,12 @@ ASSISTANTS: list[dict[str, Any]] = [
         "name": "Code reviewer",
         "description": "Reads code and names the riskiest line first.",
         "instructions": "You review code. Name the riskiest line first, then suggest the smallest change.",
+        "tools": ["documents", "calculator", "web_page", "clock"],
     },
     {
         "name": "Release notes",
         "description": "Turns a list of changes into notes for customers.",
         "instructions": "You write release notes for customers: what changed for them, in plain words, no jargon.",
-        "tools": ["documents", "calculator", "web_page", "clock"],
     },
 ]
 TALKS = [
@@ -202,7 +202,7 @@ def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assist
         _talk(members[-1], assistants[-1], *RELEASE_TALK)
         library_demo.make(members)
         documents_demo.seed(member=members[0], assistant=assistants[0])
-        tools_demo.seed(members[0], assistants[-1])
+        tools_demo.seed(members[0], assistants[1])
         for member in members:
             memory_demo.tell(member, curates=member.can_manage_workspace)
     receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)
