@@ -16,7 +16,6 @@ class AssistantsConfig(AppConfig):
         from assistants.retention import queries as retention  # noqa: PLC0415
         from assistants.runs import afterwards, sweep  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
-        from assistants.runs import sweep  # noqa: PLC0415
         from assistants.titles import followers as title_followers  # noqa: PLC0415
         from config import personal, ports  # noqa: PLC0415
         from tenants.lifecycle import inventory  # noqa: PLC0415

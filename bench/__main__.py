@@ -17,6 +17,7 @@ NAMES = {
     "memory": "bench.remembering",
     "recall": "bench.recalling",
     "conversations": "bench.conversations",
+    "documents": "bench.documents",
 }
 
 

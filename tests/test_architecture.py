@@ -179,12 +179,13 @@ def stays_off_the_provider(found: Module) -> Breaches:
     if found.path.startswith(("assistants/llm/", "assistants/simulator/")):
         return
     for node, name in imports(found):
-        around_the_engine = NETWORK.match(name) and found.path != "assistants/runs/engine.py"
+        around_the_engine = NETWORK.match(name) and found.path not in ENGINE
         around_the_claim = name == "assistants.runs.engine.get_engine" and found.path not in ENGINE_USERS
         if around_the_engine or around_the_claim:
             yield f"{at(found, node)} imports {name}"
 
 
+ENGINE = {"assistants/runs/engine.py", "assistants/runs/attempts.py"}
 ENGINE_USERS = {"assistants/runs/turns.py", "assistants/runs/tasks.py"}
 
 
@@ -333,21 +334,31 @@ def test_house_rule_finds_a_breach(rule, path, text):
 
 
 def test_every_place_that_speaks_to_a_provider_is_named():
-    """All of them, also those that a rule allows: the client, the one stream, and the engine that runs what is held."""
+    """All of them, also those that a rule allows: the client, the one stream and the vectors, and the engine."""
     outside = (found for found in MODULES if not found.path.startswith("assistants/simulator/"))
     sites = {found.path for found in outside for _, name in imports(found) if NETWORK.match(name)}
     assert sites == {
         "assistants/llm/client.py",
         "assistants/llm/chat.py",
+        "assistants/llm/embeddings.py",
         "assistants/llm/errors.py",
+        "assistants/runs/attempts.py",
         "assistants/runs/engine.py",
         "usage/reconciliation/reports.py",
         "accounts/sso/outbound.py",
         "config/outbound.py",
     }
-    (engine,) = [found for found in MODULES if found.path == "assistants/runs/engine.py"]
-    calls = [dotted(node.func) for node in walk(engine, ast.Call) if dotted(node.func).startswith("chat.")]
+    (attempts,) = [found for found in MODULES if found.path == "assistants/runs/attempts.py"]
+    calls = [dotted(node.func) for node in walk(attempts, ast.Call) if dotted(node.func).startswith("chat.")]
     assert calls == ["chat.Tally", "chat.stream"], "a job is a claimed hold (assistants/runs/turns.py)"
+    callers = {
+        found.path
+        for found in MODULES
+        if not found.path.startswith("assistants/simulator/")
+        for node in walk(found, ast.Call)
+        if dotted(node.func) == "used.embed"
+    }
+    assert callers == {"assistants/recall/embedding.py"}, "between a claim and its settlement"
 
 
 def test_source_is_found():

@@ -71,7 +71,6 @@ WITHOUT_ENTRY = {
     "assistants.documents.services.replace": NOTHING_NEW,
     "assistants.documents.services.retry": NOTHING_NEW,
     "assistants.documents.services.upload": NOTHING_NEW,
-    "assistants.documents.services.enqueue": "wakes a worker",
     "assistants.documents.resumes.fill": TURN,
     "assistants.documents.resumes.follow_reading": TURN,
     "assistants.documents.resumes.keep": TURN,

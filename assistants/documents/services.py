@@ -21,6 +21,7 @@ from assistants.documents.refusals import TypeNotAllowed
 from assistants.models import Document, DocumentChunk, Project, Run
 from assistants.recall import index as recall
 from tenants import audit
+from tenants.scope import current_workspace
 from usage import gauges
 from usage.models import Meter
 
@@ -108,7 +109,6 @@ def delete(*, member: Member, document: Document) -> None:
     with transaction.atomic():
         _record(member, "document.deleted", document)
         erase([document.id])
-        gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
 
 
 def erase(ids: list[UUID]) -> int:
@@ -120,6 +120,7 @@ def erase(ids: list[UUID]) -> int:
     recall.forget(kind="passage", ids=chunks.values_list("id", flat=True))
     rows.delete()
     _forget_names(ids)
+    gauges.note(current_workspace().id, Meter.STORED_BYTES, present=queries.stored_bytes)
     transaction.on_commit(lambda: _delete_files(names), robust=True)
     return len(names)
 

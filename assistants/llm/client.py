@@ -10,6 +10,9 @@ MAX_CONNECTIONS = 2000
 SYNC_CONNECTIONS = 20
 
 
+Client = openai.AsyncOpenAI
+
+
 def make_client() -> openai.AsyncOpenAI:
     """A client for the running loop. It never retries by itself: attempts are counted by the run (docs/turns.md)."""
     limits = httpx2.Limits(

@@ -1,6 +1,7 @@
 """Writes to memory: a statement is kept once, and a newer one about the same thing makes history of it."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -73,38 +74,55 @@ def remember(
     Raises MemoryTextWrong, SecretNotKept, MemoryForbidden, LayerNotIncluded, Forbidden (the shared layer is curated).
     """
     text = _checked(member, layer, text)
-    is_shared = layer == MemoryItem.Layer.SHARED
-    if is_shared:
-        check(member, Permission.WORKSPACE_MANAGE)
-    else:
-        _refuse_forbidden(member.user_id, text)
-    owner = None if is_shared else member.user_id
+    owner = _owner(member, layer, text)
+    origin = {
+        "source_message": source_message,
+        "source_document": source_document,
+        "happened_at": happened_at,
+    }
     with transaction.atomic():
         _lock(owner)
         same, older = _compare(owner, layer, assistant, text, slot)
         if same is not None:
-            _confirm(same, confidence)
-            return same
-        now = timezone.now()
-        item = MemoryItem.objects.create(
-            layer=layer,
-            person_id=owner,
-            assistant=assistant,
-            text=text,
-            slot=slot[:MAX_SLOT].strip().lower(),
-            confidence=confidence,
-            source_message=source_message,
-            source_conversation=source_message.conversation if source_message else None,
-            source_document=source_document,
-            happened_at=happened_at,
-            created_at=now,
-            updated_at=now,
-        )
+            return _confirm(same, confidence)
+        item = _create(layer, owner, assistant, text=text, slot=slot, confidence=confidence, **origin)
         _supersede(older, item)
-        if is_shared:
+        if owner is None:
             _record(member, "memory.shared", item)
         index.index(kind="memory", ids=[item.id])
     return item
+
+
+def _owner(member: Member, layer: str, text: str) -> UUID | None:
+    """Whose it will be; nobody's in the shared layer. Raises Forbidden, MemoryForbidden."""
+    if layer == MemoryItem.Layer.SHARED:
+        check(member, Permission.WORKSPACE_MANAGE)
+        return None
+    _refuse_forbidden(member.user_id, text)
+    return member.user_id
+
+
+def _create(
+    layer: str,
+    owner: UUID | None,
+    assistant: Assistant | None,
+    *,
+    slot: str,
+    source_message: Any = None,
+    **fields: Any,
+) -> MemoryItem:
+    now = timezone.now()
+    return MemoryItem.objects.create(
+        layer=layer,
+        person_id=owner,
+        assistant=assistant,
+        slot=slot[:MAX_SLOT].strip().lower(),
+        source_message=source_message,
+        source_conversation=source_message.conversation if source_message else None,
+        created_at=now,
+        updated_at=now,
+        **fields,
+    )
 
 
 def edit(*, member: Member, item: MemoryItem, text: str) -> MemoryItem:
@@ -313,10 +331,11 @@ def _same_values(one: str, other: str) -> bool:
     return {w for w in words.of(one) if w.isdigit()} == {w for w in words.of(other) if w.isdigit()}
 
 
-def _confirm(item: MemoryItem, confidence: int) -> None:
+def _confirm(item: MemoryItem, confidence: int) -> MemoryItem:
     item.updated_at = timezone.now()
     item.confidence = max(item.confidence, confidence)
     item.save(update_fields=["updated_at", "confidence"])
+    return item
 
 
 def _supersede(older: list[MemoryItem], newer: MemoryItem) -> None:

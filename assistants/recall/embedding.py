@@ -1,19 +1,16 @@
 """Texts to vectors: each call a run of its own, held before it starts, settled and receipted like every other."""
 
 import logging
-from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 from uuid import UUID
 
-import openai
 from django.conf import settings
 from django.db import transaction
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.permissions import Member
-from assistants.llm import client
-from assistants.llm.errors import ProviderFailure, from_sdk
+from assistants.llm.embeddings import Embedder, EndpointEmbedder
+from assistants.llm.errors import ProviderFailure
 from assistants.llm.usage import Usage
 from assistants.models import Run
 from assistants.recall import vectors
@@ -27,38 +24,6 @@ BATCH = 64
 # Of a text that is longer than a model takes, the beginning is embedded; full text finds the rest.
 MOST_CHARACTERS = 8_000
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Embedded:
-    """`input_tokens`: as the provider counted; None when it did not."""
-
-    vectors: list[list[float]]
-    input_tokens: int | None
-
-
-class Embedder(Protocol):
-    model: str
-
-    def embed(self, texts: list[str]) -> Embedded:
-        """One vector per text, in their order, all of one dimension. Raises ProviderFailure."""
-
-
-class EndpointEmbedder:
-    """OpenAI's `POST /embeddings`."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-
-    def embed(self, texts: list[str]) -> Embedded:
-        try:
-            answer = client.sync_client().embeddings.create(model=self.model, input=texts)
-        except openai.OpenAIError as error:
-            raise from_sdk(error) from error
-        found = [row.embedding for row in sorted(answer.data, key=lambda row: row.index)]
-        if len(found) != len(texts) or len({len(vector) for vector in found}) != 1:
-            raise ProviderFailure("provider_protocol")
-        return Embedded(found, answer.usage.prompt_tokens if answer.usage else None)
 
 
 @cache

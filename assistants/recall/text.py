@@ -12,18 +12,19 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQuery, SearchRank
 from django.db.models import F, Q, QuerySet
 
-from assistants.recall import words
+from assistants.recall import frequencies, words
 
 CANDIDATES = 200
 K1, B = 1.2, 0.5
 
 
 def search(rows: QuerySet[Any], where: Q, question: str, limit: int) -> list[tuple[UUID, float]]:
-    """Best first, with BM25's score. One query, of at most CANDIDATES rows."""
+    """Best first, with BM25's score. One query, of at most CANDIDATES rows, and one for the statistics now and then."""
     terms = words.telling(question)[:64]
     if not terms:
         return []
-    asked = SearchQuery(words.query(terms), search_type="raw", config="simple")
+    rare = frequencies.rare(rows.model._meta.db_table, {term: words.stem(term) for term in terms})
+    asked = SearchQuery(words.query(rare), search_type="raw", config="simple")
     found = (
         rows.filter(where, search=asked)
         .annotate(rank=SearchRank(F("search"), asked))

@@ -5,9 +5,8 @@ import contextlib
 import json
 import time
 
-import openai
-
 from assistants.llm import chat
+from assistants.llm.client import Client
 from assistants.llm.errors import ProviderFailure
 from assistants.runs.allowance import Allowance
 from assistants.runs.job import Job, Outcome
@@ -20,9 +19,7 @@ BACKOFF_S = 0.5
 LIMIT_REACHED = "limit"
 
 
-async def call(
-    client: openai.AsyncOpenAI, publisher: Publisher, job: Job, stream: RunStream, outcome: Outcome
-) -> None:
+async def call(client: Client, publisher: Publisher, job: Job, stream: RunStream, outcome: Outcome) -> None:
     started = time.monotonic()
     for number in range(RETRIES + 1):
         try:
@@ -38,9 +35,7 @@ async def call(
             return
 
 
-async def _once(
-    client: openai.AsyncOpenAI, publisher: Publisher, job: Job, stream: RunStream, outcome: Outcome
-) -> None:
+async def _once(client: Client, publisher: Publisher, job: Job, stream: RunStream, outcome: Outcome) -> None:
     tally = chat.Tally()
     allowance = Allowance(job)
     try:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from django.db import Error as DatabaseFailure
 
 from assistants.llm import tokens
+from assistants.llm.client import Client
 from assistants.models import ToolCall
 from assistants.runs import attempts
 from assistants.runs.books import Books
@@ -41,7 +42,7 @@ _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
 class Loop(Protocol):
     """What of the engine a round uses."""
 
-    client: Any
+    client: Client
     publisher: Publisher
 
 

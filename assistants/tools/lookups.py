@@ -21,17 +21,15 @@ QUERY = {
 
 
 def _passages(context: ToolContext, query: str) -> list[Any]:
-    search = getattr(documents, "search", None)
-    if search is None:
-        return []
-    found: list[Any] = search(
-        person_id=context.person_id,
-        query=query,
-        assistant=context.assistant,
-        conversation=context.conversation,
-        limit=MOST_PASSAGES,
+    return list(
+        documents.search(
+            person_id=context.person_id,
+            query=query,
+            assistant=context.assistant,
+            conversation=context.conversation,
+            limit=MOST_PASSAGES,
+        )
     )
-    return found
 
 
 def _memories(context: ToolContext, query: str) -> list[MemoryItem]:

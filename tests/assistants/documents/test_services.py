@@ -8,8 +8,8 @@ from django.core.files.storage import default_storage
 from django.utils import timezone
 
 from assistants.documents import parsing, queries, refusals, sandbox, services
-from assistants.models import AssistantKnowledge, Document, DocumentChunk
-from config import errors
+from assistants.models import AssistantKnowledge, Document, DocumentChunk, Run
+from config import errors, personal
 from tenants.models import AuditEntry
 from tests import factories
 from tests.assistants.documents import files, shelf
@@ -145,7 +145,7 @@ def test_deleting_takes_passages_and_file_along(member, django_capture_on_commit
     assert actions()[0] == "document.deleted"
 
 
-def used(acme) -> int:
+def used_bytes(acme) -> int:
     return Counter.objects.get(workspace_id=acme.id, meter=Meter.STORED_BYTES).used
 
 
@@ -156,7 +156,7 @@ def test_the_plan_limits_how_much_is_kept(member, acme, tmp_path):
     )
     document = shelf.upload(member.member)
     shelf.upload(member.member, name="b.txt")
-    assert used(acme) == 62
+    assert used_bytes(acme) == 62
 
     with pytest.raises(QuotaExceeded):
         shelf.upload(member.member, name="c.txt")
@@ -164,9 +164,9 @@ def test_the_plan_limits_how_much_is_kept(member, acme, tmp_path):
 
     # Anew, only what is more counts.
     shelf.upload(member.member, shelf.LEAVE + b" Always")
-    assert used(acme) == 69
+    assert used_bytes(acme) == 69
     services.delete(member=member.member, document=document)
-    assert used(acme) == 31
+    assert used_bytes(acme) == 31
 
 
 # who sees what
@@ -225,6 +225,28 @@ def test_knowledge_of_an_assistant_is_readable_by_whoever_may_use_it(member, own
     type(assistant).objects.filter(id=assistant.id).update(visibility="person")
     with pytest.raises(errors.NotFound):
         queries.access_document(member.member, document.id)
+
+
+def test_erasing_a_person_takes_their_documents_along_and_nobody_else_s(
+    member, owner, acme, django_capture_on_commit_callbacks
+):
+    gone = shelf.keep(member.member, "Of mine.", "mine.txt", is_shared=True)
+    stays = shelf.keep(owner.member, "Of the owner.", "owner.txt")
+    turn = factories.ask(owner.member, "Mine?")
+    passage = gone.chunks.get()
+    used = {"kind": "passage", "id": str(passage.id), "n": 1, "document": str(gone.id), "name": gone.name}
+    Run.objects.filter(id=turn.run.id).update(context={"used": [used]})
+    subject = personal.Subject(member.user.id, member.member.person_ref)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        counts = personal.erase_person(subject, in_schema=True)
+
+    assert counts["assistants.Document"] == 1
+    assert list(Document.objects.values_list("id", flat=True)) == [stays.id]
+    assert (default_storage.exists(gone.file), default_storage.exists(stays.file)) == (False, True)
+    assert used_bytes(acme) == stays.size_bytes
+    turn.run.refresh_from_db()
+    assert turn.run.context["used"][0]["name"] == services.GONE
 
 
 # workers that die

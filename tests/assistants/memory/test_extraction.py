@@ -158,6 +158,7 @@ def test_limits_that_are_used_up_cost_the_notes_and_nothing_else(turn, monkeypat
 
 
 def test_ended_reply_wakes_it(in_acme, owner, monkeypatch, django_capture_on_commit_callbacks):
+    from assistants.runs import afterwards
 
     woken = []
     monkeypatch.setattr(

@@ -8,10 +8,10 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Q
 
+from assistants.llm.embeddings import Embedded
 from assistants.llm.errors import ProviderFailure
 from assistants.models import MemoryItem, Run
 from assistants.recall import embedding, index, services, text, vectors, words
-from assistants.recall.embedding import Embedded
 from assistants.recall.kinds import SOURCES
 from usage import prices
 from usage.models import Hold, LedgerEntry, Price
