@@ -87,7 +87,6 @@ class Things:
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
-    choice: int = 0
 
 
 NOBODYS: dict[str, Any] = {
@@ -95,7 +94,6 @@ NOBODYS: dict[str, Any] = {
     "domain": 10**9,
     "limit": 10**9,
     "stop": 10**9,
-    "choice": 10**9,
     "notice": 10**9,
     "month": "1999-01",
 }

@@ -98,8 +98,11 @@ def test_standing_answers_have_a_page_and_can_be_taken_back(browser, acme, owner
     assert "Nothing stands" in admin.browser().get("/w/acme/tools/").content.decode()
     with workspace_scope(acme.id):
         choice = ToolChoice.objects.get(person_id=owner.member.user_id)
-    assert admin.browser().post(f"/w/acme/tools/choices/{choice.pk}/forget/").status_code == 404
-    assert browser.post(f"/w/acme/tools/choices/{choice.pk}/forget/").status_code == 302
+    data = {"tool": "web_page"}
+    assert (
+        admin.browser().post(f"/w/acme/tools/choices/{choice.assistant_id}/forget/", data).status_code == 404
+    )
+    assert browser.post(f"/w/acme/tools/choices/{choice.assistant_id}/forget/", data).status_code == 302
     assert "Nothing stands" in browser.get("/w/acme/tools/").content.decode()
 
 
