@@ -212,6 +212,8 @@ WORKSPACE |= {
     "memory-pin": Route(FORGETS, ids=OWN_MEMORY),
     "memory-delete": Route(FORGETS, ids=OWN_MEMORY, works_read_only=True),
     "memory-forget-day": Route(FORGETS, data={"day": "2026-01-01"}, works_read_only=True),
+    # Of a document that is not shared; of one that is: tests/assistants/memory/test_keyfacts.py.
+    "memory-key-facts": Route({"POST": ("workspace:manage", 409)}, ids=OWN_DOCUMENT),
     "memory-switch": Route(FORGETS, data={"on": "1"}, works_read_only=True),
     "memory-allow": Route(FORGETS, ids={"refusal_id": "refusal"}, works_read_only=True),
 }

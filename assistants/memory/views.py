@@ -12,7 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
-from assistants.memory import forgetting, graph, layers, presenters, queries, services
+from assistants.documents import queries as documents
+from assistants.memory import forgetting, graph, keyfacts, layers, presenters, queries, services
 from config import errors
 
 HOME, ITEM = "memory/memory.html", "memory/item.html"
@@ -129,6 +130,16 @@ def memory_switch(request: MemberRequest) -> HttpResponse:
 def memory_allow(request: MemberRequest, refusal_id: UUID) -> HttpResponse:
     services.allow_again(member=request.member, refusal_id=refusal_id)
     return redirect(page_url(request, "memory"))
+
+
+@requires(Permission.WORKSPACE_MANAGE)
+@require_POST
+def memory_key_facts(request: MemberRequest, document_id: UUID) -> HttpResponse:
+    """Has a shared document read for what everybody should know."""
+    document = documents.access_document(request.member, document_id)
+    keyfacts.take(member=request.member, document=document)
+    messages.success(request, "It is being read. What is found stands in the shared layer in a moment.")
+    return redirect(f"{page_url(request, 'memory')}?layer=shared")
 
 
 @requires(Permission.VIEW)

@@ -122,3 +122,15 @@ def test_nothing_is_asked_where_nothing_is_remembered(in_acme, owner, assert_que
     layers.allowed(in_acme.id)
     with assert_queries(2):
         assert prompt.reserve(ask) == 0
+
+
+def test_earlier_messages_that_do_not_fit_are_counted(in_acme, owner, monkeypatch):
+    turn = factories.ask(owner.member, "first")
+    factories.answer(turn.run, "second")
+    later = chat.send_message(
+        member=owner.member, conversation=turn.conversation, text="third", parent_id=turn.answer.id
+    )
+    ask = Ask(owner.member.user_id, None, later.conversation, later.answer, "third")
+    assert "left_out" not in builder.build(ask).context
+    monkeypatch.setattr(history, "HISTORY_TOKENS", 1)
+    assert builder.build(ask).context["left_out"] == {"working": 2}

@@ -177,3 +177,31 @@ def test_results_of_tools_lead_to_a_text(simulator):
     assert answer.choices[0].finish_reason == "stop"
     assert "A tool returned: Sunny, 21 degrees" in answer.choices[0].message.content
     assert "Earlier messages" not in answer.choices[0].message.content
+
+
+NOTES = {
+    "type": "object",
+    "properties": {
+        "notes": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "text": {"type": "string"},
+                    "slot": {"type": "string"},
+                    "confidence": {"type": "integer", "minimum": 0, "maximum": 100},
+                    "edges": {"type": "array", "items": {"type": "string"}},
+                },
+            },
+        }
+    },
+}
+
+
+def test_an_array_of_prose_has_an_element_for_each_sentence():
+    made = schemas.make_instance(NOTES, hint="I live", sentences=["I live in Porto.", "Where is it?"])
+    jsonschema.validate(made, NOTES)
+    assert made["notes"] == [
+        {"text": "I live in Porto.", "slot": "live porto", "confidence": 100, "edges": []},
+        {"text": "Where is it?", "slot": "where is", "confidence": 0, "edges": []},
+    ]
