@@ -17,7 +17,7 @@ def test_facts_told_once_are_used_later_and_lead_to_their_source(owner) -> None:
     owner.wait_final()
     told_at = page.url.split("?")[0]
 
-    row = page.get_by_role("link", name="My dog is called Biscuit.")
+    row = page.get_by_role("link", name="My dog is called Biscuit.", exact=True)
     ends = time.monotonic() + PATIENCE_S
     while True:
         owner.go("/w/acme/memory/?layer=semantic")
@@ -29,7 +29,7 @@ def test_facts_told_once_are_used_later_and_lead_to_their_source(owner) -> None:
         "My favourite city is Porto.",
         "My bicycle is a green Gazelle.",
     ):
-        expect(page.get_by_role("link", name=fact)).to_be_visible()
+        expect(page.get_by_role("link", name=fact, exact=True)).to_be_visible()
 
     owner.start("What is my dog called, which bicycle and which favourite city do I have?")
     used = owner.wait_final().locator(".answer-used")
@@ -39,10 +39,10 @@ def test_facts_told_once_are_used_later_and_lead_to_their_source(owner) -> None:
         "My favourite city is Porto.",
         "My bicycle is a green Gazelle.",
     ):
-        expect(used.get_by_role("link", name=fact)).to_be_visible()
+        expect(used.get_by_role("link", name=fact, exact=True)).to_be_visible()
     owner.check_accessible("light")
 
-    used.get_by_role("link", name="My dog is called Biscuit.").click()
+    used.get_by_role("link", name="My dog is called Biscuit.", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("My dog is called Biscuit.")
     page.set_viewport_size(PHONE)
     owner.check_fits()

@@ -117,7 +117,7 @@ def test_response_format_gives_an_instance_of_the_schema(simulator):
     }
     form = {"type": "json_schema", "json_schema": {"name": "found", "schema": schema}}
     answer = simulator.ask("Ann likes tea.\n/sim tokens=3", response_format=form)
-    assert json.loads(answer.choices[0].message.content) == {"memories": [{"text": "Ann likes tea"}]}
+    assert json.loads(answer.choices[0].message.content) == {"memories": [{"text": "Ann likes tea."}]}
     answer = simulator.ask("Ann likes tea.", response_format={"type": "json_object"})
     assert json.loads(answer.choices[0].message.content) == {"simulated": True, "question": "Ann likes tea."}
 
