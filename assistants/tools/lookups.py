@@ -34,6 +34,9 @@ def _passages(context: ToolContext, query: str) -> list[Any]:
 
 def _memories(context: ToolContext, query: str) -> list[MemoryItem]:
     asked = layers.allowed(context.workspace_id) & set(layers.RECALLED)
+    if memory.others_read(context.conversation):
+        # SECURITY: an answer that others read too must tell nothing of one of them.
+        asked &= {"shared"}
     is_on = memory.is_on(
         person_id=context.person_id, assistant=context.assistant, conversation=context.conversation
     )

@@ -8,6 +8,8 @@ from assistants.memory import extraction, queries, services
 from assistants.models import Conversation, Project, ProjectMember
 from assistants.prompting import builder
 from assistants.prompting.types import Ask
+from assistants.tools import lookups
+from assistants.tools.types import ToolContext
 from tests.factories import answer, ask
 
 
@@ -61,3 +63,22 @@ def test_a_question_of_another_is_not_read_as_the_owners(talk, owner, member):
     (reading,) = extraction.look_back(answer_id=newest.id)
     said = reading.request["messages"][1]["content"]
     assert ("I moved to Porto." in said, "I live in Lyon." in said) == (True, False)
+
+
+def test_the_tool_tells_nothing_personal_where_others_read(talk, owner, member):
+    def found() -> str:
+        conversation = Conversation.objects.select_related("assistant").get(id=talk.id)
+        return lookups.MEMORY.run(
+            ToolContext(
+                workspace_id=owner.member.workspace_id,
+                person_id=owner.user.id,
+                zone="UTC",
+                assistant=conversation.assistant,
+                conversation=conversation,
+            ),
+            {"query": "editor"},
+        )
+
+    assert ("Helix" in found(), "Zed" in found()) == (True, True), "the control"
+    join(talk, member)
+    assert ("Helix" in found(), "Zed" in found()) == (False, True)
