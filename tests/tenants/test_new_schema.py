@@ -4,8 +4,9 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from django.db.migrations import Migration
+from django.test.utils import CaptureQueriesContext
 
 from tenants import new_schema
 
@@ -29,9 +30,16 @@ def look(schema: str) -> list:
     return found
 
 
-def test_it_is_what_migrate_makes(db):
+@pytest.mark.parametrize("is_first", [True, False], ids=["migrated", "repeated"])
+def test_it_is_what_migrate_makes(db, monkeypatch, is_first):
     short, long = f"ws_{uuid4().hex}", f"ws_{uuid4().hex}"
-    new_schema.make(short)
+    if is_first:
+        monkeypatch.setattr(new_schema, "_seen", [])
+    else:
+        new_schema.make(f"ws_{uuid4().hex}")
+    with CaptureQueriesContext(connection) as asked:
+        new_schema.make(short)
+    assert (len(asked) < 20) is not is_first
     with connection.cursor() as cursor:
         cursor.execute(f'CREATE SCHEMA "{long}"')
     call_command("migrate_schemas", tenant=True, schema_name=long, interactive=False, verbosity=0)
@@ -39,6 +47,15 @@ def test_it_is_what_migrate_makes(db):
     assert made == look(long)
     assert len(made[0]) > 40
     assert len(made[3]) > 60
+
+
+def test_what_failed_halfway_is_not_repeated(db, monkeypatch):
+    monkeypatch.setattr(new_schema, "_seen", [])
+    plan = new_schema._plan()
+    monkeypatch.setattr(new_schema, "_plan", lambda: (plan[0], plan[0]))
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        new_schema.make(f"ws_{uuid4().hex}")
+    assert new_schema._seen == []
 
 
 def test_a_difference_would_be_seen(db):
