@@ -164,10 +164,20 @@ def furnish(world: World) -> World:
     )
 
 
+def names_furnished(route: Route) -> bool:
+    """Whether an address names something of a workspace as a whole."""
+    named = {*route.ids.values(), *re.findall(r"{(\w+)}", f"{route.query} {route.data}")}
+    return bool(named & FURNISHED)
+
+
+def shows_furnished(route: Route) -> bool:
+    """Whether it may also show such things without naming one: then somebody else's must be there."""
+    return names_furnished(route) or not route.ids
+
+
 def furnish_for(world: World, route: Route) -> World:
     """As `furnish`, for tests that look at no foreign objects: only home, only when the route names such a thing."""
-    named = {*route.ids.values(), *re.findall(r"{(\w+)}", f"{route.query} {route.data}")}
-    if not named & FURNISHED:
+    if not names_furnished(route):
         return world
     home = furnish_workspace(world.home, "of all", date(2020, 3, 1))
     return replace(world, own={role: replace(things, **home) for role, things in world.own.items()})
@@ -289,7 +299,7 @@ def foreign_ids(world: World, route: Route, own: Things, *, role: str) -> dict[s
 
 
 def sweep_page(world: World, name: str, route: Route) -> None:
-    world = furnish(world)
+    world = furnish(world) if shows_furnished(route) else world
 
     def url(ids: dict[str, Any]) -> str:
         kwargs = {"workspace": world.home.slug, **ids}
@@ -297,12 +307,13 @@ def sweep_page(world: World, name: str, route: Route) -> None:
 
     owned = ids_of(route, world.own["owner"])
     visitor = factories.browser()
+    outsiders = {outsider: world.people[outsider].browser() for outsider in OUTSIDERS}
     for method in METHODS:
         found = send(visitor, method, url(owned), route.data, as_json=False)
         assert_answer(f"visitor {method} {name}", found, 302)
         assert found[0]["Location"].startswith("/accounts/login/?next=")
-        for outsider in OUTSIDERS:
-            found = send(world.people[outsider].browser(), method, url(owned), route.data, as_json=False)
+        for outsider, client in outsiders.items():
+            found = send(client, method, url(owned), route.data, as_json=False)
             assert_answer(f"{outsider} {method} {name}", found, 404)
     for role in ROLES:
         client = world.people[role].browser()
@@ -312,7 +323,7 @@ def sweep_page(world: World, name: str, route: Route) -> None:
 
 
 def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None:
-    world = furnish(world)
+    world = furnish(world) if shows_furnished(route) else world
     query = urlencode(filled(route.query, world.own["owner"]))
 
     def url(ids: dict[str, Any]) -> str:
