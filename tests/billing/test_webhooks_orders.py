@@ -10,7 +10,7 @@ from bench.webhook_orders import Life
 
 pytestmark = pytest.mark.django_db
 SEED = 20260826
-ORDERS, INTERLEAVINGS, OF_A_CONTROL = 100, 200, 30
+ORDERS, INTERLEAVINGS, OF_A_CONTROL = 40, 60, 30
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_life_has_seven_events_over_four_steps(life):
 
 def test_every_order_ends_in_the_one_right_state_with_each_effect_once(life, acme):
     orders = list(webhook_orders.sample(life, ORDERS, SEED))
-    assert len({tuple(row.id for row in order) for order in orders}) > 95
+    assert len({tuple(row.id for row in order) for order in orders}) > 38
     for order in orders:
         outcome = webhook_orders.run_order(life, acme.id, order)
         assert outcome.wrong == [], [row.type for row in order]
@@ -59,9 +59,9 @@ def test_interleavings_with_duplicates_and_drops_end_right_or_are_repaired_at_on
         seen = {row.id for row in plan.deliveries}
         duplicates += len(plan.deliveries) > len(seen)
         drops += len(seen) < len(life.happenings)
-    assert duplicates > 100
-    assert drops > 100
-    assert 20 < repaired < 80
+    assert duplicates > 30
+    assert drops > 30
+    assert 6 < repaired < 24
 
 
 def test_looks_applied_as_they_arrive_end_wrong(life, acme):
