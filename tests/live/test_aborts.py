@@ -42,7 +42,12 @@ def test_aborted_viewers_leave_nothing_behind(acme, books, redis_client, levels,
     before, totals = levels(), []
     for _ in range(ROUNDS):
         canaries = watch_and_leave(acme)
-        eventually(lambda: levels() == before, within_s=15, what=f"back to {before}")
+        # At most: what was busy at the beginning for a moment need not be busy again.
+        eventually(
+            lambda: all(count <= before[name] for name, count in levels().items()),
+            within_s=15,
+            what=f"back to {before}",
+        )
         check_canaries(books, canaries)
         totals.append(connections(books, redis_client))
     note(f"{STREAMS} streams, {LEAVERS} aborted, {ROUNDS} rounds: connections afterwards {totals}")
