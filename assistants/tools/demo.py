@@ -34,7 +34,7 @@ def _end(run: Run | None, tool: str, arguments: str, text: str, *, result: str) 
         tool_calls=[call],
         finish_reason="stop" if result else APPROVAL,
         answered_by=run.model,
-        usage=Usage(140, 30, cached_tokens=0, reasoning_tokens=0),
+        usage=Usage(run.input_tokens, 30, cached_tokens=0, reasoning_tokens=0),
     )
     runs.begin_run(run, attempt=claim.attempt, request=None)
     runs.finish_run(run_id=run.id, attempt=claim.attempt, outcome=outcome)
