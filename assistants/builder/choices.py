@@ -6,26 +6,8 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from accounts.permissions import Member
-
-
-@dataclass(frozen=True)
-class Tool:
-    name: str
-    title: str
-    description: str
-
-
-TOOLS = (
-    Tool(
-        "documents",
-        "Search documents",
-        "Looks things up in the files that it was given and in the asker’s own.",
-    ),
-    Tool("memory", "Search memory", "Looks up what it was told in former conversations."),
-    Tool("calculator", "Calculator", "Reckons exactly, in the place of guessing."),
-    Tool("web_page", "Read a web page", "Opens one public page. The asker is asked first."),
-    Tool("clock", "Date and time", "Knows what day it is where the workspace is."),
-)
+from assistants.tools import registry
+from assistants.tools.types import Tool
 
 
 @dataclass(frozen=True)
@@ -38,7 +20,7 @@ class Model:
 
 
 def tools() -> tuple[Tool, ...]:
-    return TOOLS
+    return tuple(registry.TOOLS.values())
 
 
 def models(member: Member, present: Iterable[str] = ()) -> list[Model]:

@@ -17,6 +17,7 @@ from assistants.builder import choices, content, queries, rules
 from assistants.models import Assistant, AssistantVersion, Run
 from assistants.rendering import markdown
 from assistants.runs import words
+from assistants.tools import presenters as tools
 from usage import money, presenters, report
 from usage.limits import queries as limits
 from usage.models import SubjectKind
@@ -229,6 +230,7 @@ def trial(request: MemberRequest, run: Run) -> dict[str, Any]:
         "text": run.text,
         "html": markdown.render(run.text) if run.text and not is_running else "",
         "context": run.context,
+        "calls": tools.calls_of(request, [run] if run.tool_calls else []).get(run.id, []),
         "note": words.NOTES.get(run.finish_reason, "") if run.state == Run.State.DONE else "",
         "error": words.of(run.error_code) if run.state == Run.State.FAILED else None,
         "events_url": page_url(request, "run-events", run_id=run.id) if is_running else "",
