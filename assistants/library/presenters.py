@@ -19,7 +19,9 @@ SHOWS = (("all", "All"), ("pinned", "Pinned"), ("archived", "Archived"), ("delet
 class Row:
     id: UUID
     title: str | SafeString
+    plain_title: str
     url: str
+    keep_url: str
     assistant: str
     project: str
     project_url: str
@@ -33,33 +35,52 @@ class Row:
     snippet: str | SafeString = ""
 
 
+@dataclass(frozen=True)
+class _Roots:
+    """Where addresses of rows begin: found once for a list."""
+
+    chats: str
+    lists: str
+    projects: str
+    person_id: UUID
+
+
+def _roots(request: MemberRequest) -> _Roots:
+    chats, lists, projects = (page_url(request, name) for name in ("chat", "conversations", "projects"))
+    return _Roots(chats, lists, projects, request.member.user_id)
+
+
 def rows(request: MemberRequest, found: list[Conversation]) -> list[Row]:
-    return [_row(request, row) for row in found]
+    roots = _roots(request)
+    return [_row(roots, row) for row in found]
 
 
 def hits(request: MemberRequest, found: list[search.Hit]) -> list[Row]:
-    return [_row(request, hit.conversation, hit) for hit in found]
+    roots = _roots(request)
+    return [_row(roots, hit.conversation, hit) for hit in found]
 
 
-def _row(request: MemberRequest, row: Conversation, hit: search.Hit | None = None) -> Row:
-    url = page_url(request, "conversation", conversation_id=row.id)
-    lists = page_url(request, "conversations")
-    title: str | SafeString = row.title or "New conversation"
+def _row(roots: _Roots, row: Conversation, hit: search.Hit | None = None) -> Row:
+    url = f"{roots.chats}{row.id}/"
+    plain = row.title or "New conversation"
+    title: str | SafeString = plain
     if hit is not None:
         title = hit.title or title
         url = f"{url}?at={hit.message_id}" if hit.message_id else url
     return Row(
         id=row.id,
         title=title,
+        plain_title=plain,
         url=url,
+        keep_url=f"{roots.lists}{row.id}/",
         assistant=row.assistant.name,
         project=row.project.name if row.project else "",
-        project_url=page_url(request, "project", project_id=row.project_id) if row.project_id else "",
-        tags=[{"name": tag, "url": f"{lists}?{query(tag=tag)}"} for tag in row.tags],
+        project_url=f"{roots.projects}{row.project_id}/" if row.project_id else "",
+        tags=[{"name": tag, "url": f"{roots.lists}?{query(tag=tag)}"} for tag in row.tags],
         updated_at=row.updated_at,
         deleted_at=row.deleted_at,
         is_running=bool(getattr(row, "is_running", False)),
-        is_own=row.owner_id == request.member.user_id,
+        is_own=row.owner_id == roots.person_id,
         is_pinned=row.pinned_at is not None,
         is_archived=row.archived_at is not None,
         snippet=hit.snippet if hit else "",
