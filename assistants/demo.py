@@ -29,6 +29,7 @@ from assistants.models import Assistant
 from assistants.runs import services as runs_services
 from assistants.runs import turns
 from assistants.runs.job import Outcome
+from assistants.tools import demo as tools_demo
 from tenants.models import Workspace
 from tenants.scope import WorkspaceRef, get_ref, workspace_scope
 from usage import demo as usage_demo
@@ -66,6 +67,7 @@ ASSISTANTS: list[dict[str, Any]] = [
         "name": "Code reviewer",
         "description": "Reads code and names the riskiest line first.",
         "instructions": "You review code. Name the riskiest line first, then suggest the smallest change.",
+        "tools": ["documents", "calculator", "web_page", "clock"],
     },
     {
         "name": "Release notes",
@@ -200,6 +202,7 @@ def _use(workspace: WorkspaceRef, members: list[Member], assistants: list[Assist
         _talk(members[-1], assistants[-1], *RELEASE_TALK)
         library_demo.make(members)
         documents_demo.seed(member=members[0], assistant=assistants[0])
+        tools_demo.seed(members[0], assistants[1])
         for member in members:
             memory_demo.tell(member, curates=member.can_manage_workspace)
     receipts.take_checkpoint(workspace.id, LogKind.RECEIPTS)

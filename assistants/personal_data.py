@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from assistants.builder.personal_data import HELD as builder
+from assistants.chat.personal_data import HELD as chat
 from assistants.documents.personal_data import HELD as documents
 from assistants.library.personal_data import HELD as library
 from assistants.memory.personal_data import HELD as memory
@@ -93,4 +94,14 @@ CHAT: list[Holding] = [
         workspace=deleted(_all("assistants.Conversation", "created_at")),
     ),
 ]  # fmt: skip
-HOLDINGS: list[Holding] = [*tools, *CHAT, *builder, *projects, *library, *memory, *documents, *providers]
+HOLDINGS: list[Holding] = [
+    *tools,
+    *chat,
+    *CHAT,
+    *builder,
+    *projects,
+    *library,
+    *memory,
+    *documents,
+    *providers,
+]

@@ -216,6 +216,15 @@ WORKSPACE |= {
     "memory-allow": Route(FORGETS, ids={"refusal_id": "refusal"}, works_read_only=True),
 }
 
+# Tools that ask. More in tests/assistants/tools.
+ASKED = {"call_id": "call"}
+WORKSPACE |= {
+    "tool-choices": Route(SEES),
+    "tool-choice-forget": Route(FORGETS, ids=ONE_ASSISTANT, data={"tool": "web_page"}, works_read_only=True),
+    "tool-approve": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
+    "tool-refuse": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
+}
+
 # Only somebody who proved just now who they are gets further: tests/accounts/test_workspaces_ending.py.
 OWNS = "workspace:own"
 WORKSPACE |= {

@@ -30,6 +30,7 @@ from tenants.scope import WorkspaceRef, enter
 from tests import exports, factories, library
 from tests.accounts.sso import connections
 from tests.assistants.documents import shelf
+from tests.assistants.tools import waiting
 from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
@@ -85,6 +86,7 @@ class Things:
     user: UUID = UUID(int=0)
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
+    call: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -128,7 +130,8 @@ def make_things(
             person_id=member.user_id, text=f"Brightwater {mark}", created_at=timezone.now()
         )
         memory = remember(member=member, layer="semantic", text=f"Remembered {mark}")
-        kept = library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
+        asked = waiting.sweepable(member, ended)
+        kept = asked | library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"

@@ -26,6 +26,7 @@ BROAD_EXCEPTS = {
     "billing/reconciliation/services.py": "one broken account must not keep the others from being reconciled",
     "usage/outlets.py": "one taker must not keep an event from the others",
     "usage/tasks.py": "one broken hold must not keep the others from being swept",
+    "assistants/tools/work.py": "one broken tool must not end the answer that called it",
     "assistants/runs/housekeeping.py": "this thread keeps the leases of all runs of the process",
     "assistants/runs/publisher.py": "one unreadable event must not end the streams of the whole process",
     "config/local/stack.py": "whatever stopped the start, what was started is stopped again; it is raised on",

@@ -53,6 +53,9 @@ def _talk(member: Member, assistant: Assistant) -> None:
     request = turns.request_of(turn.run, claim)
     runs.begin_run(turn.run, attempt=claim.attempt, request=request, context={"used": used})
     outcome = Outcome(
-        text=ANSWER, finish_reason="stop", answered_by=assistant.model, usage=Usage(120, 40, 0, 0)
+        text=ANSWER,
+        finish_reason="stop",
+        answered_by=assistant.model,
+        usage=Usage(turn.run.input_tokens, 40, 0, 0),
     )
     runs.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)

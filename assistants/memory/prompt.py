@@ -37,15 +37,20 @@ def blocks(ask: Ask) -> list[Block]:
 
 def _speaking(ask: Ask) -> frozenset[str]:
     allowed = layers.allowed(current_workspace().id)
-    names = {"session"} if "session" in allowed and summaries.exists_for(ask.conversation) else set()
+    names = (
+        {"session"}
+        if "session" in allowed and _has_history(ask) and summaries.exists_for(ask.conversation)
+        else set()
+    )
     personal = allowed - {"working", "session"}
-    if (
-        personal
-        and queries.is_on(person_id=ask.person_id, assistant=ask.assistant, conversation=ask.conversation)
-        and queries.has_any(ask.person_id)
-    ):
+    if personal and queries.is_allowed(ask.assistant, ask.conversation) and queries.may_recall(ask.person_id):
         names |= personal
     return frozenset(names)
+
+
+def _has_history(ask: Ask) -> bool:
+    question = ask.answer.parent if ask.answer is not None else None
+    return question is not None and question.parent_id is not None
 
 
 def _session(ask: Ask) -> Block:

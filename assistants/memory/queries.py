@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.memory import layers
@@ -81,16 +81,21 @@ def is_switched_on(person_id: UUID) -> bool:
 
 def is_on(*, person_id: UUID, assistant: Assistant | None, conversation: Conversation | None) -> bool:
     """Every switch together. One query at most."""
-    if assistant is not None and not assistant.uses_memory:
-        return False
-    if conversation is not None and (conversation.is_temporary or not conversation.uses_memory):
-        return False
-    return is_switched_on(person_id)
+    return is_allowed(assistant, conversation) and is_switched_on(person_id)
 
 
-def has_any(person_id: UUID) -> bool:
-    """One query."""
-    return MemoryItem.objects.filter(seen_by(person_id), PRESENT).exists()
+def is_allowed(assistant: Assistant | None, conversation: Conversation | None) -> bool:
+    """The switches of an assistant and a conversation. Asks no database."""
+    is_off = assistant is not None and not assistant.uses_memory
+    if conversation is not None:
+        is_off = is_off or conversation.is_temporary or not conversation.uses_memory
+    return not is_off
+
+
+def may_recall(person_id: UUID) -> bool:
+    """Whether the person's switch is on and there is something to recall. One query."""
+    is_off = MemoryChoice.objects.filter(person_id=person_id, is_on=False)
+    return MemoryItem.objects.filter(seen_by(person_id), PRESENT).exclude(Exists(is_off)).exists()
 
 
 def recall(

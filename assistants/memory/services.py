@@ -75,26 +75,17 @@ def remember(
     """
     text = _checked(member, layer, text)
     owner = _owner(member, layer, text)
+    origin = {
+        "source_message": source_message,
+        "source_document": source_document,
+        "happened_at": happened_at,
+    }
     with transaction.atomic():
         _lock(owner)
         same, older = _compare(owner, layer, assistant, text, slot)
         if same is not None:
             return _confirm(same, confidence)
-        origin = {
-            "source_message": source_message,
-            "source_document": source_document,
-            "happened_at": happened_at,
-        }
-        slot = slot[:MAX_SLOT].strip().lower()
-        item = _create(
-            layer=layer,
-            person_id=owner,
-            assistant=assistant,
-            text=text,
-            slot=slot,
-            confidence=confidence,
-            **origin,
-        )
+        item = _create(layer, owner, assistant, text=text, slot=slot, confidence=confidence, **origin)
         _supersede(older, item)
         if owner is None:
             _record(member, "memory.shared", item)
@@ -111,9 +102,21 @@ def _owner(member: Member, layer: str, text: str) -> UUID | None:
     return member.user_id
 
 
-def _create(*, source_message: Any = None, **fields: Any) -> MemoryItem:
+def _create(
+    layer: str,
+    owner: UUID | None,
+    assistant: Assistant | None,
+    *,
+    slot: str,
+    source_message: Any = None,
+    **fields: Any,
+) -> MemoryItem:
     now = timezone.now()
     return MemoryItem.objects.create(
+        layer=layer,
+        person_id=owner,
+        assistant=assistant,
+        slot=slot[:MAX_SLOT].strip().lower(),
         source_message=source_message,
         source_conversation=source_message.conversation if source_message else None,
         created_at=now,

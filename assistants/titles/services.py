@@ -38,7 +38,7 @@ def begin(*, answer_id: UUID) -> Run | None:
         Conversation.objects.select_for_update().filter(id=conversation.id).first()
         if Run.objects.filter(kind=Run.Kind.TITLE, request__conversation=str(conversation.id)).exists():
             return None
-        said = f"Question: {answer.parent.text[:READ]}\n\nAnswer: {answer.text[:READ]}"
+        said = f"{answer.parent.text[:READ]}\n\nThe answer begins:\n{answer.text[:READ]}"
         messages = [{"role": "system", "content": WORDS}, {"role": "user", "content": said}]
         new = runs.NewRun(
             kind=Run.Kind.TITLE,

@@ -81,10 +81,11 @@ def choices(request: MemberRequest) -> list[dict[str, Any]]:
     return [
         {
             "assistant": row.assistant.name,
+            "name": row.tool,
             "tool": registry.TOOLS[row.tool].title if row.tool in registry.TOOLS else row.tool,
             "answer": row.answer,
             "updated_at": row.updated_at,
-            "forget_url": page_url(request, "tool-choice-forget", choice_id=row.pk),
+            "forget_url": page_url(request, "tool-choice-forget", assistant_id=row.assistant_id),
         }
         for row in queries.list_choices(request.member)
     ]

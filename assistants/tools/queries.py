@@ -27,9 +27,9 @@ def list_choices(member: Member) -> QuerySet[ToolChoice]:
     return rows.order_by("assistant__name", "tool", "id")
 
 
-def access_choice(member: Member, choice_id: int) -> ToolChoice:
+def access_choice(member: Member, assistant_id: UUID, tool: str) -> ToolChoice:
     """Raises NotFound."""
-    row = list_choices(member).filter(id=choice_id).first()
+    row = list_choices(member).filter(assistant_id=assistant_id, tool=tool).first()
     if row is None:
         raise errors.NotFound()
     return row

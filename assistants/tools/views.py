@@ -26,8 +26,9 @@ def tool_choices(request: MemberRequest) -> HttpResponse:
 @requires(Permission.VIEW)
 @open_while_read_only
 @require_POST
-def tool_choice_forget(request: MemberRequest, choice_id: int) -> HttpResponse:
-    row = queries.access_choice(request.member, choice_id)
+def tool_choice_forget(request: MemberRequest, assistant_id: UUID) -> HttpResponse:
+    """`tool`: which one."""
+    row = queries.access_choice(request.member, assistant_id, request.POST.get("tool", ""))
     services.forget_choice(member=request.member, choice=row)
     messages.success(request, "You are asked again from now on.")
     return redirect(page_url(request, "tool-choices"))

@@ -147,7 +147,8 @@ def earlier(owner: Owner, box: Toolbox) -> list[Call]:
 
 def perform(owner: Owner, box: Toolbox, call: Call, stopped: threading.Event) -> Call:
     """Carries one call out and writes what came of it. Never raises for what a tool does."""
-    tool = registry.TOOLS.get(call.tool)
+    # SECURITY: an allowed call of a tool that the assistant has lost meanwhile is not carried out.
+    tool = box.tools.get(call.tool)
     context = replace(box.context, stopped=stopped)
     try:
         if tool is None:

@@ -61,7 +61,7 @@ POINTS = (
     Point("llm-before-begin", LLM, "before", f"{RUNS}:begin_run"),
     Point("llm-after-begin", LLM, "after", f"{RUNS}:begin_run"),
     # The provider answers.
-    Point("llm-before-request", LLM, "before", f"{ENGINE}._call"),
+    Point("llm-before-request", LLM, "before", "assistants.runs.attempts:_once"),
     Point("llm-headers-received", LLM, "before", "assistants.llm.chat:_chunks"),
     Point("llm-before-first-text", LLM, "before", f"{PUBLISHER}.add_text"),
     Point("llm-first-text-published", LLM, "after", f"{PUBLISHER}._flush", nth=2),

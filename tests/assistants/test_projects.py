@@ -85,7 +85,8 @@ def test_instructions_are_a_trusted_part_of_the_prompt_within_what_was_reserved(
     system = builder.build(ask).messages[0]["content"]
     assert "Say it in one sentence." in system
     assert "<data" not in system
-    assert builder.draft(ask).reserved_tokens == factories.tokens_of("Say it in one sentence.")
+    noted = factories.tokens_of(builder.DATA_NOTE)
+    assert builder.draft(ask).reserved_tokens == factories.tokens_of("Say it in one sentence.") + noted
 
 
 def test_a_conversation_moves_in_and_out_and_the_log_tells(project, owner, member) -> None:

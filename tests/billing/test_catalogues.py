@@ -35,6 +35,7 @@ class Tier:
 
 OF_EVERYBODY = {"cloud_models", "api_access", "usage_history"}
 TOGETHER = OF_EVERYBODY | {"shared_workspace", "admin_controls"}
+MEMORY = {"basic_memory", "advanced_memory"}
 ALIN_PRO = {"images", "voice", "website_sprint"}
 
 ALIN = {
@@ -46,17 +47,17 @@ ALIN = {
     "pro": Tier(
         "Pro", "paid", "priority", 1,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 100, ("websites", MONTH): 5},
-        OF_EVERYBODY | {"advanced_memory"}, ALIN_PRO, month=2000, year=20000, trial_days=14,
+        OF_EVERYBODY | MEMORY, ALIN_PRO, month=2000, year=20000, trial_days=14,
     ),
     "team": Tier(
         "Team", "paid", "priority", 5,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 500, ("websites", MONTH): UNLIMITED},
-        TOGETHER | {"advanced_memory"}, ALIN_PRO, month=5000, year=50000, trial_days=14,
+        TOGETHER | MEMORY, ALIN_PRO, month=5000, year=50000, trial_days=14,
     ),
     "enterprise": Tier(
         "Enterprise", "contact", "dedicated", None,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): UNLIMITED, ("websites", MONTH): UNLIMITED},
-        TOGETHER | {"advanced_memory"},
+        TOGETHER | MEMORY,
         ALIN_PRO | {"custom_deployment", "on_premise", "sla", "custom_integrations", "white_label"},
         from_minor=50000,
     ),

@@ -79,7 +79,7 @@ def test_gains_are_told_with_what_there_is_now(settings):
     offered = plans.list_offered()
     words = Words.of(offered)
     free, pro, team = offered[:3]
-    assert offers.gains(free, pro, words) == ["Unlimited messages a month, instead of 50"]
+    assert offers.gains(free, pro, words) == ["Unlimited messages a month, instead of 50", "Advanced memory"]
     assert offers.gains(pro, team, words) == [
         "5 people", "Shared workspace", "Admin controls: own limits, stops, spend alarms",
     ]  # fmt: skip

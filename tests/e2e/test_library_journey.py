@@ -1,4 +1,4 @@
-"""A conversation is named, pinned, found, shared, looked at by a stranger, revoked, exported, deleted and taken back."""
+"""A conversation is named, found, shared, looked at by a stranger, revoked, exported, deleted and taken back."""
 
 import re
 from pathlib import Path

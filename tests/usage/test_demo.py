@@ -22,6 +22,8 @@ PEOPLE = [
     demo.Person("member@initech.test", "Milton", demo.Role.MEMBER),
 ]
 
+OF_DOCUMENTS_AND_TOOLS = 3
+
 
 @pytest.fixture
 def initech(db, cast):
@@ -59,7 +61,7 @@ def test_demo_books_close(initech):
     assert not LedgerEntry.objects.filter(workspace_id=initech.id, account="platform").exists()
     verdicts = factories.with_key(demo.describe()["initech"]["api_key"]).get("/api/v1/tecp/verify").json()
     assert verdicts["integrity"]["holds"] and verdicts["completeness"]["holds"]
-    assert verdicts["completeness"]["checked"] == len(demo.TALKS) * len(PEOPLE) + 1
+    assert verdicts["completeness"]["checked"] == len(demo.TALKS) * len(PEOPLE) + 1 + OF_DOCUMENTS_AND_TOOLS
     month = next(row for row in standings(initech) if (row.meter, row.window) == ("cost_micro", "month"))
     first = timezone.now().date().replace(day=1)
     booked = LedgerEntry.objects.filter(workspace_id=initech.id, created_at__date__gte=first)

@@ -120,5 +120,5 @@ def test_text_of_a_memory_cannot_end_its_own_mark(in_acme, owner):
 def test_nothing_is_asked_where_nothing_is_remembered(in_acme, owner, assert_queries):
     ask = Ask(owner.member.user_id, None, None, None, "Anything?")
     layers.allowed(in_acme.id)
-    with assert_queries(2):
+    with assert_queries(1):
         assert prompt.reserve(ask) == 0

@@ -87,7 +87,7 @@ def test_each_call_is_held_settled_and_receipted(axes, member, priced):
     run = Run.objects.get()
     assert (run.kind, run.state, run.input_tokens, run.output_tokens) == ("embedding", "done", 14, 0)
     assert run.receipt_id is not None
-    assert (Hold.objects.get(id=run.id).state, LedgerEntry.objects.get().cost_micro, run.cost_micro) == (
+    assert (Hold.objects.get(id=run.id).state, LedgerEntry.objects.get(hold_id=run.id).cost_micro, run.cost_micro) == (
         "settled", 28, 28,
     )  # fmt: skip
 

@@ -1,0 +1,26 @@
+"""Rows of tool calls, for tests that play no run."""
+
+from django.utils import timezone
+
+from accounts.permissions import Member
+from assistants.models import Run, ToolCall, ToolChoice
+
+
+def make_call(run: Run, **fields) -> ToolCall:
+    """One that waits for its person."""
+    values = {
+        "round": 1, "position": 0, "call_id": "call_1", "tool": "web_page", "state": "waiting",
+        "arguments": '{"url": "https://example.com/refunds"}', "created_at": timezone.now(),
+    }  # fmt: skip
+    return ToolCall.objects.create(run=run, **values | fields)
+
+
+def sweepable(member: Member, run: Run) -> dict[str, object]:
+    ToolChoice.objects.create(
+        person_id=member.user_id,
+        assistant_id=run.assistant_id,
+        tool="web_page",
+        answer="never",
+        updated_at=timezone.now(),
+    )
+    return {"call": make_call(run).id}
