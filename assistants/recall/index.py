@@ -11,7 +11,8 @@ from assistants.recall.kinds import SOURCES, Kind
 
 # Cormack, Clarke, Büttcher, Reciprocal Rank Fusion outperforms Condorcet, SIGIR 2009: the constant of the paper.
 K = 60
-DEPTH = 4
+# How many times `limit` each way looks for, so that what both find can rise. Nearness is asked for less: it costs more.
+TEXT_DEPTH, VECTOR_DEPTH = 4, 2
 # What is less than half as near as the nearest is not about the question: without this each question finds something.
 NEAR = 0.5
 
@@ -33,9 +34,8 @@ def search(
     One query for the text, one more with `vector` (of `model`, from `embedding.embed_query`). In the workspace.
     """
     source = SOURCES[kind]
-    depth = limit * DEPTH
-    by_text = [row_id for row_id, _ in text.search(source.rows(), where, query, depth)]
-    by_vector = _near(vectors.search(source, where, vector, model, depth)) if vector else []
+    by_text = [row_id for row_id, _ in text.search(source.rows(), where, query, limit * TEXT_DEPTH)]
+    by_vector = _near(vectors.search(source, where, vector, model, limit * VECTOR_DEPTH)) if vector else []
     return fuse({"text": by_text, "vector": by_vector})[:limit]
 
 

@@ -19,7 +19,7 @@ from assistants.recall.kinds import SOURCES, Kind, Source
 from tenants.scope import current_workspace
 
 # pgvector looks at this many neighbours, and at more until the rows that `where` allows are enough.
-EF_SEARCH = 100
+EF_SEARCH = 60
 # What pgvector indexes: of `vector` to the first, of the half as precise `halfvec` to the second; then nothing.
 MOST_INDEXED, MOST_HALF_INDEXED = 2_000, 4_000
 # The first with `hnsw.iterative_scan`: an older one would find too little where few rows are allowed.
@@ -183,8 +183,8 @@ def search(source: Source, where: Q, vector: list[float], model: str, limit: int
         distance = f"v.{_indexed(dimension)} OPERATOR(public.<=>) %s::public.{_kind(dimension)}"
         cursor.execute(
             f"SELECT v.row_id, {distance} AS distance FROM {source.vectors} v"  # noqa: S608  names are constants
-            f" WHERE v.model = %s AND v.dimension = %s AND v.row_id IN ({allowed}) ORDER BY {distance} LIMIT %s",
-            [as_text(vector), model, dimension, *params, as_text(vector), limit],
+            f" WHERE v.model = %s AND v.dimension = %s AND v.row_id IN ({allowed}) ORDER BY distance LIMIT %s",
+            [as_text(vector), model, dimension, *params, limit],
         )
         found = [(row[0], 1 - row[1]) for row in cursor.fetchall()]
     return sorted(found, key=lambda row: -row[1])
