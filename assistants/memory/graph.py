@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
+from threading import Lock
 from uuid import UUID
 
 import igraph  # type: ignore[import-untyped]
@@ -15,6 +16,8 @@ from assistants.models import Entity, Relation
 MOST_NODES, MOST_EDGES = 150, 400
 WIDTH, HEIGHT, MARGIN = 1000, 640, 70
 SEED = 7
+# igraph's chance is of the whole process: two drawings at once would draw from one another's.
+_drawing = Lock()
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def _anchors(relations: list[Relation]) -> dict[UUID, str]:
 
 
 def _places(drawn: list[UUID], relations: list[Relation]) -> dict[UUID, tuple[int, int]]:
-    """Fruchterman and Reingold's forces, from a fixed beginning: the same graph looks the same each time."""
+    """Fruchterman and Reingold's forces, from a fixed beginning, by fixed chance: a graph looks the same each time."""
     if not drawn:
         return {}
     numbers = {entity_id: at for at, entity_id in enumerate(drawn)}
@@ -117,7 +120,9 @@ def _places(drawn: list[UUID], relations: list[Relation]) -> dict[UUID, tuple[in
     chance = random.Random(SEED)  # noqa: S311  a drawing
     start = [[chance.random(), chance.random()] for _ in drawn]
     graph = igraph.Graph(n=len(drawn), edges=edges)
-    layout = graph.layout_fruchterman_reingold(seed=start, niter=400, grid="nogrid")
+    with _drawing:
+        igraph.set_random_number_generator(random.Random(SEED))  # noqa: S311  a drawing
+        layout = graph.layout_fruchterman_reingold(seed=start, niter=400, grid="nogrid")
     layout.fit_into((MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN), keep_aspect_ratio=False)
     return {entity_id: (round(x), round(y)) for entity_id, (x, y) in zip(drawn, layout.coords, strict=True)}
 

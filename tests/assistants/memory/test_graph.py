@@ -70,12 +70,14 @@ def test_edges_of_others_and_of_what_is_not_true_any_more_are_not_there(page, me
     assert Relation.objects.filter(predicate="is").exists(), "the control: theirs is in the workspace"
 
 
-def test_two_relations_and_forty_cost_the_same(page, member, assert_queries):
+def test_two_relations_and_forty_cost_the_same(page, member):
     relate(member, ("Nora", "uses", "Helix"), ("Nora", "knows", "Ines"))
     page.get(ADDRESS)
     page.get(ADDRESS)
     with CaptureQueriesContext(connection) as few:
         page.get(ADDRESS)
     relate(member, *((f"Person{n}", "knows", f"Tool{n}") for n in range(38)))
-    with assert_queries(len(few)):
+    with CaptureQueriesContext(connection) as many:
         page.get(ADDRESS)
+    asked = [[row["sql"] for row in each if not row["sql"].startswith("SET")] for each in (few, many)]
+    assert len(asked[0]) == len(asked[1])
