@@ -35,12 +35,15 @@ class Question:
 
 @dataclass
 class Score:
-    """Means over the questions. `stale`: the share of questions with a replaced or forgotten fact among the answers."""
+    """Means over the questions. `stale`: of the questions that a replaced or forgotten fact could spoil, those with one
+    among the answers. `right`: all of what is needed, and nothing stale beside it.
+    """
 
     recall: float = 0
     precision: float = 0
     stale: float = 0
     other_words: float = 0
+    right: float = 0
     seconds: list[float] = field(default_factory=list)
 
 
@@ -87,6 +90,7 @@ def judge(answer: Ask, clock: Callable[[], float]) -> Score:
         if question.expects:
             score.recall += len(hits) / len(question.expects) / len(wanted)
             score.precision += len(hits) / max(1, len(found)) / len(wanted)
+            score.right += (hits == question.expects and not question.stale & set(found)) / len(wanted)
         if question.words == "other":
             score.other_words += len(hits) / len(question.expects) / len(others)
         if question.stale:

@@ -78,7 +78,7 @@ def _rows(member: Any, vectors: Vectors) -> list[dict[str, Any]]:
 
     def plain_vectors(question: str) -> list[str]:
         found = kept.search(source, all_said, asked[question], vectors.model, memory_set.TOP)
-        return memory_set.keys_of(found, plain_keys)
+        return memory_set.keys_of([row_id for row_id, _ in found], plain_keys)
 
     def fused(question: str) -> list[str]:
         hits = index.search(
@@ -119,6 +119,7 @@ def _row(name: str, embedder: str, score: memory_set.Score) -> dict[str, Any]:
         "other_words": round(score.other_words, 3),
         "precision_at_5": round(score.precision, 3),
         "stale": round(score.stale, 3),
+        "right": round(score.right, 3),
         "median_ms": round(report.median(score.seconds) * 1000, 2),
     }
 
@@ -143,10 +144,12 @@ def _say_plainly(person_id: UUID) -> dict[UUID, str]:
     from assistants.models import MemoryItem  # noqa: PLC0415
 
     keys = {}
-    for said in memory_set.statements():
+    for number, said in enumerate(memory_set.statements()):
+        # Ids that are the same each time: equal ranks are told apart by them.
         row = MemoryItem.objects.create(
-            layer="semantic", person_id=person_id, text=said.text, created_at=said.at, updated_at=said.at
-        )
+            id=UUID(int=number + 1), layer="semantic", person_id=person_id, text=said.text, created_at=said.at,
+            updated_at=said.at,
+        )  # fmt: skip
         keys[row.id] = said.key
     return keys
 
@@ -185,14 +188,18 @@ def _embed(vectors: Vectors, ids: list[UUID]) -> None:
 
 
 def _remove(workspace: Any) -> None:
-    from django.db import connection  # noqa: PLC0415
+    """Row and schema: the next start migrates the schema of every row."""
+    from django.db import connection  # noqa: PLC0415  needs the settings
     from psycopg import sql  # noqa: PLC0415
 
+    from billing.subscriptions.models import BillingAccount  # noqa: PLC0415
+
+    BillingAccount.objects.filter(workspace_id=workspace.id).delete()
     with connection.cursor() as cursor:
         cursor.execute(
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(workspace.schema_name))
         )
-    type(workspace).objects.filter(id=workspace.id).update(state="archived")
+    type(workspace).objects.filter(id=workspace.id).delete()
 
 
 def main(arguments: list[str]) -> int:
@@ -208,7 +215,7 @@ def main(arguments: list[str]) -> int:
     if options.local_url:
         embedders.append(Vectors("local", options.local_url, options.local_model))
     rows = [row for each in embedders for row in measure(target, each)]
-    header = ["mix", "embedder", "recall@5", "other words", "precision@5", "stale", "median ms"]
+    header = ["mix", "embedder", "recall@5", "other words", "precision@5", "stale", "right", "median ms"]
     report.table(
         header, [list(row.values()) for row in rows], title=f"{len(memory_set.questions())} questions"
     )

@@ -191,6 +191,11 @@ app.conf.update(
             "schedule": RETRY_SECONDS,
             "options": {"expires": RETRY_SECONDS},
         },
+        "embed-missing": {
+            "task": "assistants.recall.tasks.embed_missing",
+            "schedule": crontab(minute=5),
+            "options": {"expires": 1800},
+        },
         "purge-deleted-conversations": {
             "task": "assistants.library.tasks.purge_deleted",
             "schedule": crontab(hour=2, minute=50),

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import dataclass
+from threading import Lock
 from uuid import UUID
 
 import igraph  # type: ignore[import-untyped]
@@ -15,13 +16,18 @@ from assistants.models import Entity, Relation
 MOST_NODES, MOST_EDGES = 150, 400
 WIDTH, HEIGHT, MARGIN = 1000, 640, 70
 SEED = 7
+# igraph's chance is of the whole process: two drawings at once would draw from one another's.
+_drawing = Lock()
 
 
 @dataclass(frozen=True)
 class Node:
-    """`x`, `y`: the middle, in units of the drawing. `size`: its radius, by how many edges it has."""
+    """`x`, `y`: the middle, in units of the drawing. `size`: its radius, by how many edges it has. `row`: the anchor of
+    the first row of the table that names it.
+    """
 
     name: str
+    row: str
     x: int
     y: int
     size: int
@@ -39,6 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Row:
+    anchor: str
     subject: str
     predicate: str
     object: str
@@ -48,45 +55,60 @@ class Row:
 
 @dataclass(frozen=True)
 class Graph:
-    """`left_out`: entities that are not drawn; the table has their edges too, as far as it goes."""
+    """`left_out`: entities that are not drawn; the table has their edges too.
+
+    `older`: relations that stand in neither.
+    """
 
     nodes: list[Node]
     lines: list[Line]
     rows: list[Row]
     left_out: int
+    older: int
     width: int = WIDTH
     height: int = HEIGHT
 
 
 def of(request: MemberRequest) -> Graph:
-    """Of what the member may see. One query."""
-    relations = list(
-        queries.visible_relations(request.member.user_id).order_by("-created_at", "-id")[:MOST_EDGES]
-    )
-    degrees = Counter(entity.id for row in relations for entity in (row.subject, row.object))
+    """Of what the member may see. One query, two where there is more than is shown."""
+    seen = queries.visible_relations(request.member.user_id)
+    relations = list(seen.order_by("-created_at", "-id")[:MOST_EDGES])
+    older = seen.count() - MOST_EDGES if len(relations) == MOST_EDGES else 0
+    degrees = Counter(entity_id for row in relations for entity_id in (row.subject_id, row.object_id))
     drawn = [entity_id for entity_id, _ in degrees.most_common(MOST_NODES)]
     entities = {entity.id: entity for row in relations for entity in (row.subject, row.object)}
     places = _places(drawn, relations)
-    rows = [
-        Row(
-            row.subject.name,
-            row.predicate,
-            row.object.name,
-            page_url(request, "memory-item", item_id=row.item_id),
-            row.item.text,
-        )
-        for row in relations
-    ]
+    anchors = _anchors(relations)
     return Graph(
-        [_node(entities[each], places[each], degrees[each]) for each in drawn],
+        [_node(entities[each], anchors[each], places[each], degrees[each]) for each in drawn],
         _lines(relations, places),
-        rows,
+        [_row(request, number, relation) for number, relation in enumerate(relations, start=1)],
         len(degrees) - len(drawn),
+        older,
     )
 
 
+def _row(request: MemberRequest, number: int, relation: Relation) -> Row:
+    return Row(
+        f"relation-{number}",
+        relation.subject.name,
+        relation.predicate,
+        relation.object.name,
+        page_url(request, "memory-item", item_id=relation.item_id),
+        relation.item.text,
+    )
+
+
+def _anchors(relations: list[Relation]) -> dict[UUID, str]:
+    found: dict[UUID, str] = {}
+    for number, relation in enumerate(relations, start=1):
+        for entity_id in (relation.subject_id, relation.object_id):
+            found.setdefault(entity_id, f"relation-{number}")
+    return found
+
+
 def _places(drawn: list[UUID], relations: list[Relation]) -> dict[UUID, tuple[int, int]]:
-    """Fruchterman and Reingold's forces, from a fixed beginning: the same graph looks the same each time."""
+    """Fruchterman and Reingold's forces, from a fixed beginning, by fixed chance: a graph looks the same each time."""
     if not drawn:
         return {}
     numbers = {entity_id: at for at, entity_id in enumerate(drawn)}
@@ -98,13 +120,15 @@ def _places(drawn: list[UUID], relations: list[Relation]) -> dict[UUID, tuple[in
     chance = random.Random(SEED)  # noqa: S311  a drawing
     start = [[chance.random(), chance.random()] for _ in drawn]
     graph = igraph.Graph(n=len(drawn), edges=edges)
-    layout = graph.layout_fruchterman_reingold(seed=start, niter=400, grid="nogrid")
+    with _drawing:
+        igraph.set_random_number_generator(random.Random(SEED))  # noqa: S311  a drawing
+        layout = graph.layout_fruchterman_reingold(seed=start, niter=400, grid="nogrid")
     layout.fit_into((MARGIN, MARGIN, WIDTH - MARGIN, HEIGHT - MARGIN), keep_aspect_ratio=False)
     return {entity_id: (round(x), round(y)) for entity_id, (x, y) in zip(drawn, layout.coords, strict=True)}
 
 
-def _node(entity: Entity, place: tuple[int, int], degree: int) -> Node:
-    return Node(entity.name, place[0], place[1], min(8 + 3 * degree, 26), place[0] > WIDTH * 0.8)
+def _node(entity: Entity, anchor: str, place: tuple[int, int], degree: int) -> Node:
+    return Node(entity.name, anchor, place[0], place[1], min(8 + 3 * degree, 26), place[0] > WIDTH * 0.8)
 
 
 def _lines(relations: list[Relation], places: dict[UUID, tuple[int, int]]) -> list[Line]:

@@ -1,6 +1,7 @@
 """Texts to vectors: each call a run of its own, held before it starts, settled and receipted like every other."""
 
 import logging
+import time
 from functools import cache
 from uuid import UUID
 
@@ -23,7 +24,11 @@ from usage.holds import services as holds
 BATCH = 64
 # Of a text that is longer than a model takes, the beginning is embedded; full text finds the rest.
 MOST_CHARACTERS = 8_000
+# A turn asks memory and documents the same: the vector of a person's question is asked for once.
+FRESH_S, MOST_FRESH = 60, 256
 logger = logging.getLogger(__name__)
+# SECURITY: by person, so that nobody's vector is paid by, or tells of, another.
+_fresh: dict[tuple[UUID, UUID, str, str], tuple[float, list[float]]] = {}
 
 
 @cache
@@ -38,16 +43,28 @@ def embedder() -> Embedder | None:
 
 def embed_query(*, member: Member, text: str, kind: Kind) -> list[float] | None:
     """The vector of a question, by a run of its own; None when there is nothing to compare it with, when vectors are
-    off, and when the call was refused or failed: full text still finds. In the workspace, outside a transaction.
+    off, and when the call was refused or failed: full text still finds. In the workspace, outside a transaction. The
+    same question of the same person costs nothing for a minute.
     """
     used = embedder()
     if used is None or not vectors.has_any(SOURCES[kind], used.model):
         return None
+    key = (member.workspace_id, member.user_id, used.model, text)
+    known = _fresh.get(key)
+    if known is not None and time.monotonic() - known[0] < FRESH_S:
+        return known[1]
     try:
-        return embed_texts(member=member, texts=[text], used=used)[0]
+        return _remember(key, embed_texts(member=member, texts=[text], used=used)[0])
     except (errors.DomainError, ProviderFailure) as problem:
         logger.info("a question was not embedded: %s", getattr(problem, "code", "refused"))
         return None
+
+
+def _remember(key: tuple[UUID, UUID, str, str], vector: list[float]) -> list[float]:
+    if len(_fresh) >= MOST_FRESH:
+        _fresh.clear()
+    _fresh[key] = (time.monotonic(), vector)
+    return vector
 
 
 def embed_texts(*, member: Member, texts: list[str], used: Embedder) -> list[list[float]]:

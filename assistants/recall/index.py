@@ -11,7 +11,10 @@ from assistants.recall.kinds import SOURCES, Kind
 
 # Cormack, Clarke, Büttcher, Reciprocal Rank Fusion outperforms Condorcet, SIGIR 2009: the constant of the paper.
 K = 60
-DEPTH = 4
+# How many times `limit` each way looks for, so that what both find can rise. Nearness is asked for less: it costs more.
+TEXT_DEPTH, VECTOR_DEPTH = 4, 2
+# What is less than half as near as the nearest is not about the question: without this each question finds something.
+NEAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,15 @@ def search(
     One query for the text, one more with `vector` (of `model`, from `embedding.embed_query`). In the workspace.
     """
     source = SOURCES[kind]
-    depth = limit * DEPTH
-    by_text = [row_id for row_id, _ in text.search(source.rows(), where, query, depth)]
-    by_vector = vectors.search(source, where, vector, model, depth) if vector else []
+    by_text = [row_id for row_id, _ in text.search(source.rows(), where, query, limit * TEXT_DEPTH)]
+    by_vector = _near(vectors.search(source, where, vector, model, limit * VECTOR_DEPTH)) if vector else []
     return fuse({"text": by_text, "vector": by_vector})[:limit]
+
+
+def _near(found: list[tuple[UUID, float]]) -> list[UUID]:
+    """Relative, because models differ in how near their nearest are."""
+    least = max((nearness for _, nearness in found), default=0) * NEAR
+    return [row_id for row_id, nearness in found if nearness >= least > 0]
 
 
 def fuse(ranked: dict[str, list[UUID]]) -> list[Hit]:
@@ -45,7 +53,8 @@ def fuse(ranked: dict[str, list[UUID]]) -> list[Hit]:
         for rank, row_id in enumerate(ids, start=1):
             scores[row_id] = scores.get(row_id, 0.0) + 1 / (K + rank)
             by.setdefault(row_id, set()).add(name)
-    order = sorted(scores, key=lambda row_id: (-scores[row_id], str(row_id)))
+    # Equal ones stay as the lists had them: the text's before the vectors'.
+    order = sorted(scores, key=lambda row_id: -scores[row_id])
     return [Hit(row_id, scores[row_id], frozenset(by[row_id])) for row_id in order]
 
 

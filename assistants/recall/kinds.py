@@ -29,7 +29,7 @@ class Source:
         return self.model._default_manager.all()
 
 
-SOURCES: dict[str, Source] = {
+SOURCES: dict[Kind, Source] = {
     "memory": Source("assistants.MemoryItem", "assistants_memoryvector"),
     "passage": Source("assistants.DocumentChunk", "assistants_passagevector"),
 }

@@ -12,6 +12,8 @@ from accounts.permissions import Member
 from assistants.models import DocumentChunk, MemoryItem
 from assistants.recall import embedding, vectors
 from assistants.recall.kinds import SOURCES, Kind
+from config import errors
+from tenants.models import Workspace
 from tenants.scope import current_workspace
 
 
@@ -25,43 +27,82 @@ def embed_rows(*, kind: Kind, ids: list[UUID]) -> int:
         return 0
     source = SOURCES[kind]
     rows = list(source.rows().filter(id__in=ids).order_by("id").values_list("id", "text"))
-    return _embed(kind, used, rows)
+    written, refused = _embed(kind, used, rows)
+    if refused is not None:
+        raise refused
+    return written
 
 
 def embed_missing(*, kind: Kind, told: Callable[[int, int], None] = lambda done, left: None) -> int:
     """All rows that have no vector of today's model: after a change of it, or when the provider was away.
 
     Goes on where it was stopped, since what it wrote is not missing any more. `told(done, left)` after each piece.
-    Vectors of former models go when all have their new ones.
+    Vectors of former models go when all have their new ones. Raises ProviderFailure at once; what a person's limits
+    refuse is raised when everybody else's is written. Does nothing while another job is at it.
     """
     used = embedding.embedder()
     if used is None or not vectors.make_available():
         return 0
-    source, done, after = SOURCES[kind], 0, None
+    source = SOURCES[kind]
     with transaction.atomic():
         vectors.make_table(source)
-    left = len(vectors.missing(source, used.model, 10_000_000))
+    with vectors.alone(source) as is_alone:
+        return _embed_all(kind, used, told) if is_alone else 0
+
+
+def _embed_all(kind: Kind, used: embedding.Embedder, told: Callable[[int, int], None]) -> int:
+    source, done, after = SOURCES[kind], 0, None
+    refused: errors.DomainError | None = None
+    left = vectors.count_missing(source, used.model)
     while rows := vectors.missing(source, used.model, embedding.BATCH, after):
-        written = _embed(kind, used, rows)
         after = rows[-1][0]
+        written, problem = _embed(kind, used, rows)
+        refused = problem or refused
         done, left = done + written, left - len(rows)
         told(done, left)
+    if refused is not None:
+        raise refused
     if not vectors.missing(source, used.model, 1):
         vectors.drop_other_models(source, used.model)
     return done
 
 
-def _embed(kind: Kind, used: embedding.Embedder, rows: list[tuple[UUID, str]]) -> int:
-    source, written = SOURCES[kind], 0
+def list_workspaces() -> list[UUID]:
+    """Those in which vectors may be missing: none without a model."""
+    if embedding.embedder() is None:
+        return []
+    rows = Workspace.objects.filter(state=Workspace.State.ACTIVE).order_by("created_at")
+    return list(rows.values_list("id", flat=True))
+
+
+def progress(*, kind: Kind) -> tuple[int, int]:
+    """How many rows have a vector of today's model, and how many there are. Nothing of them: (0, 0) without a model."""
+    used, source = embedding.embedder(), SOURCES[kind]
+    if used is None:
+        return 0, 0
+    total = source.rows().count()
+    return total - vectors.count_missing(source, used.model), total
+
+
+def _embed(
+    kind: Kind, used: embedding.Embedder, rows: list[tuple[UUID, str]]
+) -> tuple[int, errors.DomainError | None]:
+    """How many it wrote, and the last refusal of a person's limits: the others' are written all the same."""
+    source, written, refused = SOURCES[kind], 0, None
     texts = dict(rows)
     for member, ids in _by_person(kind, list(texts)).items():
-        for piece in _pieces(ids, embedding.BATCH):
-            made = embedding.embed_texts(member=member, texts=[texts[row_id] for row_id in piece], used=used)
-            with transaction.atomic():
-                vectors.make_table(source)
-                vectors.make_index(source, used.model, len(made[0]))
-                written += vectors.write(source, used.model, list(zip(piece, made, strict=True)))
-    return written
+        try:
+            for piece in _pieces(ids, embedding.BATCH):
+                made = embedding.embed_texts(
+                    member=member, texts=[texts[row_id] for row_id in piece], used=used
+                )
+                with transaction.atomic():
+                    vectors.make_table(source)
+                    vectors.make_index(source, used.model, len(made[0]))
+                    written += vectors.write(source, used.model, list(zip(piece, made, strict=True)))
+        except errors.DomainError as problem:
+            refused = problem
+    return written, refused
 
 
 def _pieces(ids: list[UUID], size: int) -> Iterator[list[UUID]]:

@@ -51,7 +51,7 @@ def _ranked(terms: list[str], found: list[tuple[UUID, str]]) -> list[tuple[UUID,
     scored = [(row_id, score(counts, length), len(counts)) for row_id, counts, length in counted]
     # How much of the question a text answers counts too: the same weight spread over two words beats one.
     ranked = [(row_id, value * (0.5 + 0.5 * n / len(terms))) for row_id, value, n in scored if n]
-    return sorted(ranked, key=lambda row: (-row[1], str(row[0])))
+    return sorted(ranked, key=lambda row: -row[1])
 
 
 def _counts(terms: list[str], text: str) -> tuple[Counter[str], int]:

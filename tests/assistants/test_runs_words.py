@@ -10,7 +10,13 @@ from assistants.runs import words
 ROOT = Path(__file__).resolve().parents[2]
 
 
-NO_CODES = {"provider_id", "provider_model_once", "provider_notice", "provider_is_simulated", "quota_notice_once"}
+NO_CODES = {
+    "provider_id",
+    "provider_model_once",
+    "provider_notice",
+    "provider_is_simulated",
+    "quota_notice_once",
+}
 
 
 def codes_in_the_source() -> set[str]:

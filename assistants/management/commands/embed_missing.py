@@ -19,6 +19,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", metavar="SLUG", help="only this one; without it every workspace")
+        parser.add_argument("--status", action="store_true", help="only say how far it is")
 
     def handle(self, *args: Any, **options: Any) -> None:
         used = embedding.embedder()
@@ -29,9 +30,19 @@ class Command(BaseCommand):
         chosen = Workspace.objects.filter(state=Workspace.State.ACTIVE).order_by("id")
         if options["workspace"]:
             chosen = chosen.filter(slug=options["workspace"])
+        if options["status"]:
+            for workspace in chosen:
+                self._tell(workspace)
+            return
         failed = sum(not self._embed(workspace) for workspace in chosen)
         if failed:
             raise CommandError(f"{failed} workspaces are not done. Run it again.")
+
+    def _tell(self, workspace: Workspace) -> None:
+        with workspace_scope(workspace.id):
+            for kind in SOURCES:
+                done, total = services.progress(kind=kind)
+                self.stdout.write(f"{workspace.slug}: {kind} {done} of {total}")
 
     def _embed(self, workspace: Workspace) -> bool:
         def told(done: int, left: int) -> None:
@@ -40,7 +51,7 @@ class Command(BaseCommand):
         try:
             with workspace_scope(workspace.id):
                 for kind in SOURCES:
-                    services.embed_missing(kind=kind, told=told)  # type: ignore[arg-type]  # a Kind by its table
+                    services.embed_missing(kind=kind, told=told)
         except (ProviderFailure, errors.DomainError) as problem:
             self.stderr.write(f"{workspace.slug}: stopped ({problem.code})")
             return False

@@ -1,78 +1,19 @@
 """What is found for a question, by words, by nearness, and by both; and that nobody else's is."""
 
-from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Q
 
-from assistants.llm.embeddings import Embedded
 from assistants.llm.errors import ProviderFailure
 from assistants.models import MemoryItem, Run
 from assistants.recall import embedding, index, services, text, vectors, words
 from assistants.recall.kinds import SOURCES
-from usage import prices
-from usage.models import Hold, LedgerEntry, Price
+from tests.assistants.recall.axes import found, keep
+from usage.models import Hold, LedgerEntry
 
-NOW = datetime(2026, 5, 1, tzinfo=UTC)
 MEMORY = SOURCES["memory"]
-
-
-def keep(person_id: UUID, *texts: str) -> list[MemoryItem]:
-    rows = [
-        MemoryItem(layer="semantic", person_id=person_id, text=each, created_at=NOW, updated_at=NOW)
-        for each in texts
-    ]
-    return MemoryItem.objects.bulk_create(rows)
-
-
-def found(query: str, where: Q, **options) -> list[str]:
-    hits = index.search(kind="memory", query=query, limit=5, where=where, **options)
-    by_id = dict(MemoryItem.objects.values_list("id", "text"))
-    return [by_id[hit.id] for hit in hits]
-
-
-class Axes:
-    """Each topic has an axis of its own: nearness without shared words."""
-
-    model = "axes"
-    topics = (("cat", "pet", "mokka"), ("train", "railway"), ("sea", "ocean"))
-
-    def __init__(self) -> None:
-        self.calls: list[list[str]] = []
-        self.failure: ProviderFailure | None = None
-
-    def embed(self, texts: list[str]) -> Embedded:
-        self.calls.append(texts)
-        if self.failure:
-            raise self.failure
-        return Embedded([self.vector(each) for each in texts], 7 * len(texts))
-
-    def vector(self, of: str) -> list[float]:
-        low = of.lower()
-        return [1.0 if any(word in low for word in topic) else 0.01 for topic in self.topics]
-
-
-@pytest.fixture
-def axes(monkeypatch, settings, in_acme) -> Axes:
-    used = Axes()
-    settings.EMBEDDING_MODEL = used.model
-    monkeypatch.setattr(embedding, "_of_name", lambda name: used)
-    call_command("enable_vectors", verbosity=0)
-    return used
-
-
-@pytest.fixture
-def priced(in_acme, settings):
-    """The made-up models cost two micro-units per token."""
-    for model in ("axes", "axes-2"):
-        Price.objects.create(
-            provider=settings.PROVIDER_NAME, model=model, meter="input_tokens", micro_per_million=2_000_000,
-            effective_at=NOW - timedelta(days=1),
-        )  # fmt: skip
-    prices.forget()
 
 
 def test_words_of_grammar_do_not_count_and_rare_words_count_most(in_acme, member):
