@@ -34,7 +34,7 @@ BROAD_EXCEPTS = {
 
 # Whatever speaks to a provider without a run is not limited; a report of what was billed starts no model.
 REPORT_READERS = {
-    "accounts/sso/outbound.py": "calls identity providers, which are no models",
+    "config/outbound.py": "calls addresses that somebody typed: identity providers, lists of models, pages; no models",
     "usage/reconciliation/reports.py": "reads sums of what was billed, which costs nothing and holds no text",
 }
 
@@ -340,7 +340,7 @@ def test_every_place_that_speaks_to_a_provider_is_named():
         "assistants/llm/errors.py",
         "assistants/runs/engine.py",
         "usage/reconciliation/reports.py",
-        "accounts/sso/outbound.py",
+        "config/outbound.py",
     }
     (engine,) = [found for found in MODULES if found.path == "assistants/runs/engine.py"]
     calls = [dotted(node.func) for node in walk(engine, ast.Call) if dotted(node.func).startswith("chat.")]

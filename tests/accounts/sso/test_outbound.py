@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from accounts.sso import outbound
-from accounts.sso.outbound import CallFailed, CallRefused, GuardedSession
+from accounts.sso.outbound import CallFailed, CallRefused, GuardedSession, check_address
+from config import outbound
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_public_address_is(address):
 )
 def test_other_than_https_is_refused(url):
     with pytest.raises(CallRefused):
-        outbound.check_address(url)
+        check_address(url)
 
 
 def test_private_host_is_refused_without_being_dialled(provider_process, settings, monkeypatch):
@@ -81,6 +81,6 @@ def test_redirect_is_not_followed(provider):
 
 
 def test_answer_is_bounded(provider, monkeypatch):
-    monkeypatch.setattr(outbound, "MOST_BYTES", 20)
+    monkeypatch.setattr(GuardedSession, "most_bytes", 20)
     with GuardedSession() as session, pytest.raises(CallRefused):
         session.get(f"{provider.url}/.well-known/openid-configuration")
