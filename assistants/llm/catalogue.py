@@ -87,7 +87,9 @@ def resolve(name: str) -> Endpoint:
     if name in settings.CHAT_MODELS or "/" not in name:
         return platform(name)
     slug, _, model = name.partition("/")
-    rows = ProviderModel.objects.filter(provider__slug=slug, provider__is_on=True, name=model, is_offered=True)
+    rows = ProviderModel.objects.filter(
+        provider__slug=slug, provider__is_on=True, name=model, is_offered=True
+    )
     row = rows.select_related("provider").first()
     if row is None:
         raise ModelNotOffered(data={"model": name})
@@ -162,7 +164,9 @@ def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[
     found = [_choice(platform(name), "") for name in settings.CHAT_MODELS]
     rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True).select_related("provider")
     found += [_choice(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
-    limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(workspace_id)
+    limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(
+        workspace_id
+    )
     offered = [replace(row, refusal=_refusal(workspace_id, row, limits_money)) for row in found]
     known = {row.name for row in offered}
     gone = [name for name in dict.fromkeys(present) if name and name not in known]
