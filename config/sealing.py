@@ -29,6 +29,15 @@ def unseal(sealed: bytes, *, purpose: bytes, bound_to: bytes | None = None) -> b
     raise InvalidTag
 
 
+def is_fresh(sealed: bytes, *, purpose: bytes, bound_to: bytes | None = None) -> bool:
+    """Whether the present SECRET_KEY sealed it so."""
+    try:
+        decrypt(_key(settings.SECRET_KEY, purpose), sealed, bound_to)
+    except (InvalidTag, ValueError):
+        return False
+    return True
+
+
 def encrypt(key: bytes, plain: bytes, bound_to: bytes | None) -> bytes:
     """Nonce and ciphertext, under a key of the caller's."""
     nonce = os.urandom(NONCE_BYTES)

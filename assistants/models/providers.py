@@ -6,7 +6,7 @@ from django.db import models
 class Provider(models.Model):
     """A workspace's own access to models: OpenAI or anything that speaks its protocol.
 
-    `key_sealed`: bound to the workspace and this field (config/sealing.py); only its last four characters are shown.
+    `is_local`: on a private host, which the operator allows: no cloud. `key_sealed`: bound to the workspace and this field (config/sealing.py); only its last four characters are shown.
     """
 
     class Kind(models.TextChoices):
@@ -21,6 +21,7 @@ class Provider(models.Model):
     key_sealed = models.BinaryField(null=True)
     key_last_four = models.CharField(max_length=4, blank=True)
     is_on = models.BooleanField(default=True)
+    is_local = models.BooleanField(default=False)
     created_by_id = models.UUIDField(null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

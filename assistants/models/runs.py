@@ -20,6 +20,8 @@ class Run(models.Model):
     `request` holds what cannot be read from the message tree: the body of an API call. `text` grows once a second
     while the run streams. `attempt` mirrors the hold's fencing token: a worker's write names the attempt it owns.
     `context` is what a page tells of the prompt: memories and passages used, what was cut (assistants/prompting).
+    `provider`: as the ledger names it. `list_cost_micro`: where a workspace's own key paid, what the price book would
+    say: information, outside the ledger (docs/models.md).
     `sent` is what the receipt will say of the request: a salted hash and parameters (assistants/runs/evidence.py).
     """
 
@@ -52,6 +54,7 @@ class Run(models.Model):
     message = models.ForeignKey(Message, null=True, on_delete=models.CASCADE, related_name="runs")
     assistant = models.ForeignKey(Assistant, null=True, on_delete=models.SET_NULL, related_name="runs")
     model = models.CharField(max_length=120)
+    provider = models.CharField(max_length=40, blank=True, db_default="")
     answered_by = models.CharField(max_length=120, blank=True)
     request = models.JSONField(default=dict)
     sent = models.JSONField(default=dict)
@@ -62,6 +65,7 @@ class Run(models.Model):
     retry_at = models.DateTimeField(null=True)
     input_tokens = models.BigIntegerField(default=0)
     output_tokens = models.BigIntegerField(default=0)
+    list_cost_micro = models.BigIntegerField(null=True)
     cost_micro = models.BigIntegerField(default=0)
     is_estimated = models.BooleanField(default=False)
     salt = models.BinaryField(max_length=SALT_BYTES, default=new_salt)

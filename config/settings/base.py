@@ -203,6 +203,10 @@ PROVIDER_NOTICE = env.text("PROVIDER_NOTICE", "")
 PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
 # Providers that run on the operator's own machines: plans without cloud models may use these.
 LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "llamacpp", "lmstudio"]))
+# Workspaces may point at servers on private hosts and on http: local models, intranets.
+PROVIDERS_ALLOW_PRIVATE_HOSTS = env.flag("PROVIDERS_ALLOW_PRIVATE_HOSTS")
+# Of the platform's models, those that see images.
+VISION_MODELS = frozenset(env.words("VISION_MODELS", ["gpt-4o-mini", "gpt-4o"]))
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
 # The model that makes vectors for recall (docs/memory.md); empty: full text alone finds.
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "")

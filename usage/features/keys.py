@@ -11,6 +11,7 @@ class Feature(models.TextChoices):
     STATEMENTS = "statements", "Monthly statements"
     SHARED_WORKSPACE = "shared_workspace", "Working together in one workspace"
     CLOUD_MODELS = "cloud_models", "Cloud models"
+    OWN_KEYS = "own_keys", "Own keys of model providers"
     CUSTOM_ASSISTANTS = "custom_assistants", "Own assistants"
     BASIC_MEMORY = "basic_memory", "Basic memory"
     ADVANCED_MEMORY = "advanced_memory", "Advanced memory"

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
 from config import errors
 from usage.holds import explain
@@ -165,6 +166,15 @@ def _present_amounts(limit_ids: Iterable[int], *, now: datetime) -> dict[int, in
 
 def _is_raised(notice: QuotaNotice, amount: int | None) -> bool:
     return amount is None or amount > notice.amount
+
+
+def limits_money(workspace_id: UUID) -> bool:
+    """Whether any limit on money may apply to a run here. One query."""
+    money = Limit.objects.filter(meter=Meter.COST_MICRO)
+    here = Q(workspace_id=workspace_id) | Q(subject_kind=SubjectKind.PLATFORM)
+    return (
+        amounts.with_effective_amount(money.filter(here), now=timezone.now()).exclude(effective=None).exists()
+    )
 
 
 def access_limit(workspace_id: UUID, limit_id: int) -> Limit:
