@@ -171,10 +171,9 @@ def _is_raised(notice: QuotaNotice, amount: int | None) -> bool:
 def limits_money(workspace_id: UUID) -> bool:
     """Whether any limit on money may apply to a run here. One query."""
     money = Limit.objects.filter(meter=Meter.COST_MICRO)
-    here = Q(workspace_id=workspace_id) | Q(subject_kind=SubjectKind.PLATFORM)
-    return (
-        amounts.with_effective_amount(money.filter(here), now=timezone.now()).exclude(effective=None).exists()
-    )
+    here = money.filter(Q(workspace_id=workspace_id) | Q(subject_kind=SubjectKind.PLATFORM))
+    rows: Any = amounts.with_effective_amount(here, now=timezone.now())
+    return bool(rows.exclude(effective=None).exists())
 
 
 def access_limit(workspace_id: UUID, limit_id: int) -> Limit:

@@ -12,7 +12,12 @@ def test_own_model_is_found_by_its_provider_and_its_key_opens_here_only(in_acme,
     assert catalogue.resolve(settings.CHAT_MODELS[0]).provider == settings.PROVIDER_NAME
     now = timezone.now()
     row = Provider(
-        name="Ours", slug="ours", kind="compatible", base_url="https://m.example/v1", created_at=now, updated_at=now
+        name="Ours",
+        slug="ours",
+        kind="compatible",
+        base_url="https://m.example/v1",
+        created_at=now,
+        updated_at=now,
     )
     row.key_sealed = sealing.seal(acme.id, row.id, "sk-secret")
     row.save()
