@@ -6,7 +6,8 @@ from django.db import models
 class Provider(models.Model):
     """A workspace's own access to models: OpenAI or anything that speaks its protocol.
 
-    `is_local`: on a private host, which the operator allows: no cloud. `key_sealed`: bound to the workspace and this field (config/sealing.py); only its last four characters are shown.
+    `is_local`: on a private host, which the operator allows: no cloud. `key_sealed`: bound to the workspace and this
+    field (config/sealing.py); only its last four characters are shown.
     """
 
     class Kind(models.TextChoices):

@@ -24,8 +24,8 @@ from assistants.runs.estimate import FIRST_STEP_TOKENS, MIN_USEFUL_TOKENS
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import Publisher, RunStream
 from assistants.tools import work
-from assistants.tools.types import Toolbox
-from assistants.tools.work import Call, Owner
+from assistants.tools.types import Owner, Toolbox
+from assistants.tools.work import Call
 from usage.holds.types import HoldLost
 
 ROUNDS_USED, APPROVAL = "rounds", "approval"

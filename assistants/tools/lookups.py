@@ -4,10 +4,11 @@ from typing import Any
 
 from accounts import queries as accounts
 from assistants.documents import queries as documents
+from assistants.documents.prompt import used_by
 from assistants.memory import layers
 from assistants.memory import queries as memory
 from assistants.models import MemoryItem
-from assistants.tools.types import Tool, ToolContext
+from assistants.tools.types import Result, Tool, ToolContext
 
 MOST_PASSAGES = 6
 MOST_MEMORIES = 10
@@ -55,27 +56,29 @@ def _memories(context: ToolContext, query: str) -> list[MemoryItem]:
     )
 
 
-def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> str:
-    parts = []
-    for number, passage in enumerate(_passages(context, arguments["query"]), start=1):
-        place = ", ".join(
-            part
-            for part in (passage.name, f"page {passage.page}" if passage.page else "", passage.heading)
-            if part
-        )
-        parts.append(f"({number}) {place}\n{passage.text}")
-    return "\n\n".join(parts) or NOTHING
+def _search_documents(context: ToolContext, arguments: dict[str, Any]) -> Result:
+    numbers, used, parts = dict(context.numbers), [], []
+    for passage in _passages(context, arguments["query"]):
+        number = numbers.setdefault(str(passage.id), max(numbers.values(), default=0) + 1)
+        page = f"page {passage.page}" if passage.page else ""
+        place = ", ".join(part for part in (passage.name, page, passage.heading) if part)
+        parts.append(f"[{number}] {place}\n{passage.text}")
+        used.append(used_by(passage, number))
+    return Result("\n\n".join(parts) or NOTHING, used)
 
 
-def _search_memory(context: ToolContext, arguments: dict[str, Any]) -> str:
-    return "\n".join(f"- {item.text}" for item in _memories(context, arguments["query"])) or NOTHING
+def _search_memory(context: ToolContext, arguments: dict[str, Any]) -> Result:
+    found = _memories(context, arguments["query"])
+    used = [{"kind": "memory", "id": str(item.id), "layer": item.layer} for item in found]
+    return Result("\n".join(f"- {item.text}" for item in found) or NOTHING, used)
 
 
 DOCUMENTS = Tool(
     name="documents",
     title="Search documents",
     description="Looks things up in the files that it was given and in the asker’s own.",
-    told="Searches the files of the asker and of this assistant. Returns the passages that fit best, with their place.",
+    told="Searches the files of the asker and of this assistant. Returns the passages that fit best, each"
+    " with a number and its place. Put the number in square brackets right after what you take from it, like [1].",
     parameters=QUERY,
     run=_search_documents,
     is_data=True,

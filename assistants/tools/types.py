@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Exists
 
-from assistants.models import Assistant, Conversation
+from assistants.models import Assistant, Conversation, Run
 
 
 class ToolFailed(Exception):  # noqa: N818  reads as what happened
@@ -22,7 +23,7 @@ class ToolFailed(Exception):  # noqa: N818  reads as what happened
 @dataclass(frozen=True)
 class ToolContext:
     """For whom a tool works. `zone`: the workspace's time zone. `stopped` is set when the run ended meanwhile: a tool
-    that takes long looks at it."""
+    that takes long looks at it. `numbers`: passages that this answer has already, by id: what it cites them by."""
 
     workspace_id: UUID
     person_id: UUID
@@ -30,6 +31,15 @@ class ToolContext:
     assistant: Assistant | None = None
     conversation: Conversation | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """`used`: what the answer's page lists, as blocks of a prompt tell it (assistants/prompting/types.py)."""
+
+    text: str
+    used: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Tool:
     description: str
     told: str
     parameters: dict[str, Any]
-    run: Callable[[ToolContext, dict[str, Any]], str]
+    run: Callable[[ToolContext, dict[str, Any]], str | Result]
     asks: bool = False
     is_data: bool = False
     uses_database: bool = False
@@ -87,3 +97,15 @@ class Toolbox:
 
     def must_ask(self, tool: Tool) -> bool:
         return tool.asks and tool.name not in self.allowed
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The attempt that writes."""
+
+    workspace_id: UUID
+    run_id: UUID
+    attempt: int
+
+    def is_present(self) -> Exists:
+        return Exists(Run.objects.filter(id=self.run_id, attempt=self.attempt, state=Run.State.RUNNING))

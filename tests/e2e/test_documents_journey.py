@@ -8,7 +8,8 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
 
-SOURCE = b"= Trains\nTrains are booked in second class.\n#pagebreak()\n= Flights\nFlights need a trip above seven hours."
+SOURCE = b"= Trains\nTrains are booked in second class.\n#pagebreak()\n"
+SOURCE += b"= Flights\nFlights need a trip above seven hours."
 
 
 def test_upload_a_pdf_and_follow_a_citation(owner, tmp_path: Path, watch) -> None:

@@ -77,7 +77,7 @@ def test_the_tool_tells_nothing_personal_where_others_read(talk, owner, member):
                 conversation=conversation,
             ),
             {"query": "editor"},
-        )
+        ).text
 
     assert ("Helix" in found(), "Zed" in found()) == (True, True), "the control"
     join(talk, member)
