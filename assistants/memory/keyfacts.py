@@ -7,7 +7,7 @@ from accounts import queries as accounts_queries
 from accounts.permissions import Member, Permission, check
 from assistants.builder import queries as builder
 from assistants.llm import tokens
-from assistants.memory import layers, readings, services
+from assistants.memory import layers, readings
 from assistants.models import Document, DocumentChunk, MemoryItem, Run
 from config import errors
 from tenants.scope import current_workspace
@@ -35,10 +35,9 @@ class KeyFactsRefused(errors.DomainError):
 
 
 def take(*, member: Member, document: Document) -> Run:
-    """Starts the reading of a document. Raises Forbidden, KeyFactsNotReady, KeyFactsRefused, LayerNotIncluded."""
+    """Starts the reading of a document. Raises Forbidden, KeyFactsNotReady, KeyFactsRefused, FeatureNotIncluded."""
     check(member, Permission.WORKSPACE_MANAGE)
-    if "shared" not in layers.allowed(member.workspace_id):
-        raise services.LayerNotIncluded()
+    layers.require(member.workspace_id, "shared")
     text = _text_of(document)
     if not _is_open(document) or not text:
         raise KeyFactsNotReady()

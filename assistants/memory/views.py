@@ -15,6 +15,7 @@ from accounts.requests import MemberRequest
 from assistants.documents import queries as documents
 from assistants.memory import forgetting, graph, keyfacts, layers, presenters, queries, services
 from config import errors
+from usage.features.queries import FeatureNotIncluded
 
 HOME, ITEM = "memory/memory.html", "memory/item.html"
 
@@ -32,7 +33,7 @@ def memory(request: MemberRequest) -> HttpResponse:
     try:
         services.remember(member=request.member, layer=name, text=text)
     except (
-        services.MemoryTextWrong, services.SecretNotKept, services.MemoryForbidden, services.LayerNotIncluded
+        services.MemoryTextWrong, services.SecretNotKept, services.MemoryForbidden, FeatureNotIncluded
     ) as refusal:  # fmt: skip
         return _home(request, name, refusal, text)
     messages.success(request, "It is remembered.")
