@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.permissions import Member
+from assistants.llm.access import Access
 from assistants.models import Provider, ProviderModel
 from assistants.providers import sealing
 from config import errors
@@ -56,15 +57,6 @@ class Endpoint:
     def rates(self, *, at: datetime, variant: str = "") -> Rates:
         """What the price book says of it."""
         return prices.rates(provider=self.listed_as, model=self.model, at=at, variant=variant)
-
-
-@dataclass(frozen=True)
-class Access:
-    """How to reach an endpoint: it holds the key, so it is neither saved nor shown."""
-
-    base_url: str
-    api_key: str = field(repr=False)
-    is_own: bool = False
 
 
 @dataclass(frozen=True)
