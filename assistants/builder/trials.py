@@ -42,6 +42,7 @@ def start_trial(
         model=draft.model,
         prompt=sized.messages,
         reserved_tokens=sized.reserved_tokens,
+        fallbacks=tuple(draft.fallback_models),
         max_output_tokens=draft.max_output_tokens,
         assistant=assistant,
         request={

@@ -20,12 +20,15 @@ from tenants.scope import current_workspace
 from usage import prices
 from usage.features import queries as features
 from usage.features.keys import Feature
+from usage.holds.types import Actual
 from usage.limits import queries as limits
 from usage.models import Meter
 from usage.prices import Rates
 
 OWN_MARK = "own:"
 """Before a workspace's provider in the ledger, so that none can pass for the platform's."""
+MOST_NAME = 120
+"""As long as the columns that keep a model's name, its provider's slug before it. A longer one is not offered."""
 NEEDED_PRICES = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS)
 
 
@@ -53,6 +56,8 @@ class Endpoint:
     has_vision: bool = False
     listed_as: str = ""
     provider_id: UUID | None = None
+    cap_field: str = "max_completion_tokens"
+    """How its server calls the most that an answer may have: other servers than OpenAI's know the older name."""
 
     def rates(self, *, at: datetime, variant: str = "") -> Rates:
         """What the price book says of it."""
@@ -78,6 +83,8 @@ def resolve(name: str) -> Endpoint:
     """No query for a model of the platform, one for an own one. Raises ModelNotOffered."""
     if name in settings.CHAT_MODELS or "/" not in name:
         return platform(name)
+    if len(name) > MOST_NAME:
+        raise ModelNotOffered(data={"model": name})
     slug, _, model = name.partition("/")
     rows = ProviderModel.objects.filter(
         provider__slug=slug, provider__is_on=True, name=model, is_offered=True
@@ -113,6 +120,7 @@ def own(row: ProviderModel) -> Endpoint:
         has_vision=row.has_vision,
         listed_as=listed_as(provider),
         provider_id=provider.id,
+        cap_field="max_completion_tokens" if provider.kind == Provider.Kind.OPENAI else "max_tokens",
     )
 
 
@@ -143,6 +151,22 @@ def require_allowed(workspace_id: UUID, endpoint: Endpoint) -> None:
         features.require(workspace_id, Feature.OWN_KEYS)
 
 
+def has_price(endpoint: Endpoint) -> bool:
+    return is_priced(endpoint.rates(at=timezone.now()))
+
+
+def list_cost(booked: str, model: str, actual: Actual, *, at: datetime) -> int | None:
+    """What the price book says, in micro-units, of what a workspace's own key paid; None without a price, and for
+    the platform's providers."""
+    if not booked.startswith(OWN_MARK):
+        return None
+    row = Provider.objects.filter(slug=booked.removeprefix(OWN_MARK)).first()
+    if row is None:
+        return None
+    rates = prices.rates(provider=listed_as(row), model=model, at=at)
+    return rates.cost(actual) if is_priced(rates) else None
+
+
 def is_priced(rates: Rates) -> bool:
     return all(meter in rates.by_meter for meter in NEEDED_PRICES)
 
@@ -155,7 +179,8 @@ def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[
     workspace_id = member if isinstance(member, UUID) else member.workspace_id
     found = [_choice(platform(name), "") for name in settings.CHAT_MODELS]
     rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True).select_related("provider")
-    found += [_choice(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
+    owned = [(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
+    found += [_choice(endpoint, group) for endpoint, group in owned if len(endpoint.name) <= MOST_NAME]
     limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(
         workspace_id
     )

@@ -32,7 +32,9 @@ class Clients:
     def of(self, access: Access) -> Client:
         client = self._known.get(access)
         if client is None:
-            client = self._known[access] = self._guarded_client(access) if access.is_own else make_client(access)
+            client = self._known[access] = (
+                self._guarded_client(access) if access.is_own else make_client(access)
+            )
         self._known.move_to_end(access)
         if len(self._known) > MOST_CLIENTS:
             self._known.popitem(last=False)
