@@ -27,8 +27,6 @@ from usage.prices import Rates
 
 OWN_MARK = "own:"
 """Before a workspace's provider in the ledger, so that none can pass for the platform's."""
-MOST_NAME = 120
-"""As long as the columns that keep a model's name, its provider's slug before it. A longer one is not offered."""
 NEEDED_PRICES = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS)
 
 
@@ -83,8 +81,6 @@ def resolve(name: str) -> Endpoint:
     """No query for a model of the platform, one for an own one. Raises ModelNotOffered."""
     if name in settings.CHAT_MODELS or "/" not in name:
         return platform(name)
-    if len(name) > MOST_NAME:
-        raise ModelNotOffered(data={"model": name})
     slug, _, model = name.partition("/")
     rows = ProviderModel.objects.filter(
         provider__slug=slug, provider__is_on=True, name=model, is_offered=True
@@ -179,8 +175,7 @@ def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[
     workspace_id = member if isinstance(member, UUID) else member.workspace_id
     found = [_choice(platform(name), "") for name in settings.CHAT_MODELS]
     rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True).select_related("provider")
-    owned = [(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
-    found += [_choice(endpoint, group) for endpoint, group in owned if len(endpoint.name) <= MOST_NAME]
+    found += [_choice(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
     limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(
         workspace_id
     )

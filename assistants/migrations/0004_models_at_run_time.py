@@ -8,5 +8,4 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "run", "served_as", models.CharField(blank=True, db_default="", max_length=120)
         ),
-        migrations.AlterField("provider", "slug", models.SlugField(max_length=36, unique=True)),
     ]

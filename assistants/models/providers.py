@@ -16,7 +16,7 @@ class Provider(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=60)
-    slug = models.SlugField(max_length=36, unique=True)
+    slug = models.SlugField(max_length=40, unique=True)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     base_url = models.CharField(max_length=300)
     key_sealed = models.BinaryField(null=True)

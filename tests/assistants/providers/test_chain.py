@@ -140,13 +140,6 @@ def test_name_that_came_to_mean_another_provider_is_not_called(own, owner, setti
     assert chain.open_servers(run) == ((), "model_not_offered")
 
 
-def test_name_that_no_column_keeps_is_not_offered(own, acme):
-    ProviderModel.objects.create(provider=own, name="m" * 116, seen_at=timezone.now())
-    with pytest.raises(catalogue.ModelNotOffered):
-        catalogue.resolve("ours/" + "m" * 116)
-    assert [row.name for row in catalogue.list_choices(acme.id) if row.is_own] == [OWN]
-
-
 def test_draft_is_tried_with_its_own_fallbacks(own, owner):
     assistant = factories.make_assistant(owner.member, "Chained", fallback_models=[SECOND])
     run = factories.try_draft(owner.member, assistant=assistant, fallback_models=[OWN])

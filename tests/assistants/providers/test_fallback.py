@@ -10,8 +10,10 @@ from assistants.runs import chain, estimate, sweep
 from assistants.runs import services as runs
 from tenants import audit
 from tenants.scope import enter
+from tests import factories
 from tests.assistants.books import WORDS, assert_charged, assert_ended, assert_not_charged
-from tests.assistants.providers.conftest import FIRST, REFUSED_KEY, SECOND
+from tests.assistants.conftest import Stage
+from tests.assistants.providers.chains import FIRST, REFUSED_KEY, SECOND, Bench
 from tests.usage.runs import counter
 from usage import stops
 from usage.holds import services as holds
@@ -21,6 +23,14 @@ from usage.models import Hold, Receipt, Stop
 from usage.prices import Rates
 
 RATES = {FIRST: (150_000, 600_000), SECOND: (2_500_000, 10_000_000)}
+
+
+@pytest.fixture
+def bench(provider, engine, settings) -> Bench:
+    settings.PROVIDERS_ALLOW_PRIVATE_HOSTS = True
+    user = factories.make_user()
+    workspace = factories.make_workspace(user)
+    return Bench(Stage(workspace, factories.member_of(workspace, user), provider, engine))
 
 
 def cost(model: str, entry) -> int:

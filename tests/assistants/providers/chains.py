@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
-import pytest
 from django.utils import timezone
 
 from assistants.models import Assistant, Provider, ProviderModel, Run
@@ -46,11 +45,3 @@ class Bench:
 
     def play(self, assistant: Assistant, text: str):
         return self.stage.play(text, assistant=assistant)
-
-
-@pytest.fixture
-def bench(provider, engine, settings) -> Bench:
-    settings.PROVIDERS_ALLOW_PRIVATE_HOSTS = True
-    user = factories.make_user()
-    workspace = factories.make_workspace(user)
-    return Bench(Stage(workspace, factories.member_of(workspace, user), provider, engine))
