@@ -101,9 +101,9 @@ def _rebinding(monkeypatch) -> list[str]:
     real = socket.getaddrinfo
 
     def answer(host, port, *args, **options):
-        if host != "rebound.example":
+        if host not in ("rebound.example", b"rebound.example"):
             return real(host, port, *args, **options)
-        names.append(host)
+        names.append("rebound.example")
         address = "93.184.216.34" if len(names) == 1 else "127.0.0.1"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
