@@ -334,7 +334,7 @@ def test_house_rule_finds_a_breach(rule, path, text):
 
 
 def test_every_place_that_speaks_to_a_provider_is_named():
-    """All of them, also those that a rule allows: the client and its guard, the one stream and the vectors, and the engine."""
+    """All of them, also those that a rule allows: the client, its guard, the one stream, the vectors, the engine."""
     outside = (found for found in MODULES if not found.path.startswith("assistants/simulator/"))
     sites = {found.path for found in outside for _, name in imports(found) if NETWORK.match(name)}
     assert sites == {
