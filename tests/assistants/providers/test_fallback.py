@@ -18,7 +18,7 @@ from tests.usage.runs import counter
 from usage import stops
 from usage.holds import services as holds
 from usage.holds.queries import _is_covered
-from usage.holds.types import Actual, Amount
+from usage.holds.types import Actual, Amount, HoldLost
 from usage.models import Hold, Receipt, Stop
 from usage.prices import Rates
 
@@ -274,6 +274,23 @@ def test_attempt_that_starts_again_starts_with_the_first(bench):
     played = bench.stage.result(run)
     assert (played.run.attempt, played.run.served_as, played.entries[0].model) == (2, FIRST, FIRST)
     assert (played.hold.request["provider"], played.hold.request["model"]) == ("openai", FIRST)
+
+
+def test_attempt_that_lost_its_lease_turns_to_nobody(bench):
+    run = bench.ask(bench.assistant(FIRST, SECOND))
+    old, new = holds.claim(run.id, lease_s=0), holds.claim(run.id)
+    with enter(bench.stage.workspace):
+        runs.begin_run(run, attempt=new.attempt, request=None)
+        servers, _ = chain.open_servers(run)
+    terms = {"workspace_id": bench.stage.workspace.id, "run_id": run.id, "endpoint": servers[1].endpoint}
+    with pytest.raises(HoldLost):
+        chain.turn_to(attempt=old.attempt, **terms)
+    row = bench.stage.reload(run)
+    assert (row.served_as, Hold.objects.get(id=run.id).request.get("model")) == (FIRST, None)
+    assert chain.turn_to(attempt=new.attempt, **terms)
+    assert bench.stage.reload(run).served_as == SECOND
+    with enter(bench.stage.workspace):
+        runs.finish_run(run_id=run.id, attempt=new.attempt, outcome=runs.Outcome(state="stopped"))
 
 
 @pytest.mark.parametrize("scope", [Stop.Scope.MODEL, Stop.Scope.PROVIDER])
