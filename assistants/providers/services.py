@@ -1,7 +1,7 @@
 """Writes to a workspace's own providers of models (docs/models.md). Keys are sealed before they are kept."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -36,7 +36,7 @@ class Wanted:
     name: str
     kind: str
     base_url: str = ""
-    key: str = ""
+    key: str = field(default="", repr=False)
     drops_key: bool = False
 
 
@@ -82,9 +82,9 @@ def edit_provider(*, member: Member, provider: Provider, wanted: Wanted) -> None
         if base_url != row.base_url and row.key_sealed is not None and not (wanted.key or wanted.drops_key):
             raise KeyNeededAgain()
         said = {"name": name, "kind": wanted.kind, "base_url": base_url, "is_local": is_local}
-        changed = [field for field, value in said.items() if getattr(row, field) != value]
-        for field in changed:
-            setattr(row, field, said[field])
+        changed = [each for each, value in said.items() if getattr(row, each) != value]
+        for each in changed:
+            setattr(row, each, said[each])
         if wanted.key or (wanted.drops_key and row.key_sealed is not None):
             _seal(member.workspace_id, row, wanted.key)
             changed.append("key")

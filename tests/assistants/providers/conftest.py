@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from django.core.cache import cache
+from django.conf import settings as product
+from django.core.cache import caches
 
 KEY = "sk-very-secret-0123456789-wxyz"
 
@@ -34,7 +35,7 @@ class Models:
 def server(settings) -> Iterator[Models]:
     """Private hosts are allowed while it runs."""
     settings.PROVIDERS_ALLOW_PRIVATE_HOSTS = True
-    cache.clear()
+    caches[product.RATELIMIT_USE_CACHE].clear()
     models = Models()
 
     class Handler(BaseHTTPRequestHandler):

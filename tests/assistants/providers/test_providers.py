@@ -4,18 +4,28 @@ import json
 import logging
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.permissions import Permission
 from assistants.llm import catalogue
 from assistants.models import Provider, ProviderModel
 from assistants.providers import personal_data, queries, sealing, services
-from assistants.providers.refusals import KeyNeededAgain, ModelGone, ProviderChanged, ProviderRefused, TooManyProviders
+from assistants.providers.refusals import (
+    KeyNeededAgain,
+    ModelGone,
+    ProviderChanged,
+    ProviderRefused,
+    TooManyProviders,
+)
 from assistants.providers.services import Wanted
+from config.errors import NotFound
 from tenants.models import AuditEntry
 from tenants.scope import workspace_scope
 from tests import factories
 from tests.assistants.providers.conftest import KEY
+from usage import prices
 from usage.features.keys import Feature
 from usage.features.queries import FeatureNotIncluded
 
@@ -174,7 +184,11 @@ def test_list_is_followed_and_choices_stay(in_acme, acme, admin, server):
     assert offered() == {"llama3": True, "qwen3": True, "nomic-embed-text": False}
     keys = dict(ProviderModel.objects.values_list("name", "id"))
     services.choose_models(
-        member=admin.member, provider=row, shown=set(keys.values()), chosen={keys["llama3"]}, seeing={keys["qwen3"]}
+        member=admin.member,
+        provider=row,
+        shown=set(keys.values()),
+        chosen={keys["llama3"]},
+        seeing={keys["qwen3"]},
     )
     assert offered() == {"llama3": True, "qwen3": False, "nomic-embed-text": False}
     server.names = ["mistral", "qwen3"]
@@ -233,17 +247,12 @@ def test_key_stands_in_no_export_and_no_log(in_acme, acme, admin, server, caplog
     assert KEY not in repr(Wanted(name="", kind="", key=KEY))
 
 
-def test_queries_do_not_grow_with_models(in_acme, admin, server, assert_queries):
+def test_queries_do_not_grow_with_models(in_acme, admin, server):
     row = add(admin.member, base_url=server.url)
     counts = []
     for number in (2, 60):
         server.names = [f"model-{each}" for each in range(number)]
         services.test_provider(member=admin.member, provider=row)
-        from django.db import connection
-        from django.test.utils import CaptureQueriesContext
-
-        from usage import prices
-
         prices.forget()
         catalogue.list_choices(admin.member)
         prices.forget()
@@ -257,7 +266,5 @@ def test_nobody_but_admins_reaches_a_provider(in_acme, admin, member):
     row = add(admin.member)
     assert queries.access_provider(admin.member, row.id) == row
     assert not member.member.can(Permission.WORKSPACE_MANAGE)
-    from config.errors import NotFound
-
     with pytest.raises(NotFound):
         queries.access_provider(member.member, row.id)
