@@ -32,7 +32,7 @@ def own_model(slug: str = "ours", *, is_local: bool = False) -> None:
 
 def option(page: str, name: str) -> str:
     """Of the first field, the one that answers."""
-    (found,) = re.findall(f'<option value="{name}"([^>]*)>', page.split('name="fallback_1"')[0])
+    (found,) = re.findall(f'<option value="{name}"([^>]*)>', page.split('name="fallback_1"', maxsplit=1)[0])
     return found
 
 
