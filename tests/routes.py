@@ -289,6 +289,23 @@ WORKSPACE |= {
     ),
 }
 
+# Own providers of models. With servers that answer: tests/assistants/providers/.
+ONE_PROVIDER = {"provider_id": "provider"}
+PROVIDER = {"name": "Swept", "kind": "compatible", "base_url": "https://models.example/v1"}
+WORKSPACE |= {
+    "model-providers": Route(MANAGES),
+    # Without the key that OpenAI needs: nothing is asked.
+    "model-provider-add": Route(
+        MANAGES | {"POST": ("workspace:manage", 422)}, data={"name": "Swept", "kind": "openai"}
+    ),
+    "model-provider": Route(MANAGES, ids=ONE_PROVIDER, shared=True),
+    "model-provider-edit": Route(MANAGES | LEADS_BACK, ids=ONE_PROVIDER, data=PROVIDER, shared=True),
+    "model-provider-switch": Route(LEADS_BACK, ids=ONE_PROVIDER, data={"on": "0"}, shared=True),
+    "model-provider-remove": Route(MANAGES | LEADS_BACK, ids=ONE_PROVIDER, shared=True, works_read_only=True),
+    "model-provider-test": Route(LEADS_BACK, ids=ONE_PROVIDER, shared=True),
+    "model-provider-choose": Route(LEADS_BACK, ids=ONE_PROVIDER, shared=True),
+}
+
 OWN_DOMAIN = {"domain_id": "domain"}
 SETTINGS = {"name": "Swept", "timezone": "Europe/Berlin", "language": "de", "retention": "90"}
 WORKSPACE |= {

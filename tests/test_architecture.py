@@ -36,6 +36,7 @@ BROAD_EXCEPTS = {
 # Whatever speaks to a provider without a run is not limited; a report of what was billed starts no model.
 REPORT_READERS = {
     "accounts/sso/outbound.py": "calls identity providers, which are no models",
+    "assistants/providers/listing.py": "asks which models there are; none of them runs",
     "config/outbound.py": "the guard of calls to addresses that somebody typed",
     "usage/reconciliation/reports.py": "reads sums of what was billed, which costs nothing and holds no text",
 }
@@ -347,6 +348,7 @@ def test_every_place_that_speaks_to_a_provider_is_named():
         "assistants/runs/engine.py",
         "usage/reconciliation/reports.py",
         "accounts/sso/outbound.py",
+        "assistants/providers/listing.py",
         "config/outbound.py",
     }
     (attempts,) = [found for found in MODULES if found.path == "assistants/runs/attempts.py"]

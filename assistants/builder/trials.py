@@ -5,7 +5,7 @@ from dataclasses import replace
 from django.db import transaction
 
 from accounts.permissions import Member
-from assistants.builder import drafts, rules
+from assistants.builder import drafts, rules, versions
 from assistants.builder.content import Content
 from assistants.builder.refusals import about
 from assistants.models import Assistant, Run
@@ -32,6 +32,7 @@ def start_trial(
     if len(question) > MAX_TEXT:
         raise about("question", f"A test question can have {MAX_TEXT:,} characters at most.")
     rules.check_content(draft)
+    rules.check_models(member, draft, versions.models_of(assistant) if assistant else ())
     present = drafts.knowledge_of(assistant) if assistant else []
     draft = replace(draft, knowledge=rules.knowledge_for(member, draft.knowledge, present))
     told = [*drafts.told_by(earlier), {"role": "user", "content": question}]

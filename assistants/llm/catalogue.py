@@ -175,7 +175,9 @@ def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[
     workspace_id = member if isinstance(member, UUID) else member.workspace_id
     found = [_choice(platform(name), "") for name in settings.CHAT_MODELS]
     rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True).select_related("provider")
-    found += [_choice(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
+    owned = [(row.provider.name, own(row)) for row in rows.order_by("provider__name", "name")]
+    prices.warm((endpoint.listed_as, endpoint.model) for _, endpoint in owned)
+    found += [_choice(endpoint, group) for group, endpoint in owned]
     limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(
         workspace_id
     )
