@@ -105,6 +105,13 @@ def follow_ups_of(member: Member, conversation: Conversation) -> list[FollowUp]:
     return list(rows.order_by("created_at", "id"))
 
 
+def has_replies(conversation: Conversation, message_id: UUID) -> bool | None:
+    """None when the conversation has no such message. One query."""
+    rows = conversation.messages.filter(id=message_id)
+    replies = Message.objects.filter(parent_id=OuterRef("id"))
+    return rows.annotate(is_answered=Exists(replies)).values_list("is_answered", flat=True).first()
+
+
 def list_nodes(conversation: Conversation) -> list[Node]:
     """Every message of the conversation in order of time, without its text: the shape of the tree. One query."""
     rows = conversation.messages.order_by("created_at", "id")
