@@ -19,7 +19,8 @@ DELIVERY_SECONDS = 3
 
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
-TASKS += ["assistants.recall.tasks", "assistants.memory.tasks", "assistants.titles.tasks", "assistants.chat.tasks"]
+TASKS += ["assistants.recall.tasks", "assistants.memory.tasks", "assistants.titles.tasks"]
+TASKS += ["assistants.chat.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")

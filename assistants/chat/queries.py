@@ -88,9 +88,7 @@ def access_run(member: Member, run_id: UUID) -> Run:
 def access_follow_up(member: Member, follow_up_id: UUID) -> FollowUp:
     """Their own, in a conversation that they see. Raises NotFound."""
     row = (
-        FollowUp.objects.filter(
-            id=follow_up_id, owner_id=member.user_id, conversation__in=visible_to(member)
-        )
+        FollowUp.objects.filter(id=follow_up_id, owner_id=member.user_id, conversation__in=visible_to(member))
         .select_related("conversation__assistant")
         .first()
     )

@@ -148,9 +148,7 @@ def lets_go_on(run: Run | None) -> bool:
 
 def _owner_of(row: FollowUp, conversation: Conversation) -> Member:
     """Raises Forbidden when they may not ask here any more."""
-    member = accounts.get_member(
-        user_id=row.owner_id, workspace_id=current_workspace().id, session_key=None
-    )
+    member = accounts.get_member(user_id=row.owner_id, workspace_id=current_workspace().id, session_key=None)
     # SECURITY: what they might do when they wrote it is no right to have it done now.
     if member is None or not member.can_chat or accounts.get_active_user(row.owner_id) is None:
         raise errors.Forbidden(code="access_ended")

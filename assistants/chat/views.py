@@ -89,13 +89,13 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """`parent`: the last message that the page shows. While an answer runs the question waits for its end."""
     row = queries.access_conversation(request.member, conversation_id)
-    parent_id = readread_uuid(request.POST.get("parent")) or row.current_leaf_id
+    parent_id = read_uuid(request.POST.get("parent")) or row.current_leaf_id
     made = queueing.ask(
         member=request.member,
         conversation=row,
         text=request.POST.get("text", ""),
         parent_id=parent_id,
-        client_id=readread_uuid(request.POST.get("client_id")),
+        client_id=read_uuid(request.POST.get("client_id")),
     )
     return queue_views.shown(request, row, made, after=parent_id)
 
