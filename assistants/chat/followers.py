@@ -38,7 +38,7 @@ def wake(*, workspace_id: UUID, conversation_id: UUID) -> None:
 
 
 def sweep() -> int:
-    """Makes up for wake-ups that were lost. Returns for how many conversations. Two queries for each active workspace."""
+    """Makes up for lost wake-ups. Returns for how many conversations. Two queries for each active workspace."""
     woken = 0
     for workspace_id in Workspace.objects.filter(state=Workspace.State.ACTIVE).values_list("id", flat=True):
         try:

@@ -167,7 +167,7 @@ def _send(member: Member, conversation: Conversation, row: FollowUp, leaf_id: UU
 
 
 def send_now(*, member: Member, follow_up: FollowUp) -> Turn | FollowUp:
-    """On its person's wish: also after a refusal, a stop or a failure; while an answer runs it waits for its turn again.
+    """On its person's wish: after a refusal, a stop or a failure. While an answer runs it waits for its turn again.
 
     Raises FollowUpGone, and what `send_message` does: then it stays as it was.
     """
