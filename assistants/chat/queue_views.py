@@ -46,7 +46,7 @@ def follow_up_send(request: MemberRequest, follow_up_id: UUID) -> HttpResponse:
     return shown(request, row.conversation, made, after=after, is_queue_changed=True)
 
 
-@requires(Permission.CHAT)
+@requires(Permission.VIEW)
 @open_while_read_only
 @require_POST
 def follow_up_remove(request: MemberRequest, follow_up_id: UUID) -> HttpResponse:

@@ -225,7 +225,7 @@ def test_who_may_not_ask_any_more_is_not_asked_for_and_holds_nobody_else(me, tur
     put(me, turn, "Of the owner")
     answer(turn.run)
     if end == "left":
-        members.remove_member(member=owner.member, membership_id=member.member.membership_id)
+        members.remove(member=owner.member, membership_id=member.member.membership_id)
     elif end == "left the project":
         ProjectMember.objects.all().delete()
     elif end == "blocked":
