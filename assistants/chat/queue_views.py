@@ -5,6 +5,7 @@ from uuid import UUID
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
@@ -65,14 +66,17 @@ def shown(
     after: UUID | None,
     is_queue_changed: bool = False,
 ) -> HttpResponse:
-    """What became of a question, on a page whose last message is `after`."""
+    """What became of a question, on a page whose last message is `after`; one that shows another branch is left."""
+    url = page_url(request, "conversation", conversation_id=conversation.id)
     if not request.htmx:
-        return see_other(page_url(request, "conversation", conversation_id=conversation.id))
+        return see_other(url)
     if isinstance(made, FollowUp):
         return queue_shown(request, conversation)
     ids = [made.question.id, made.answer.id]
     if after != made.question.parent_id:
         ids = Tree(queries.list_nodes(conversation)).path(after, made.answer.id)
+        if not ids:
+            return HttpResponseClientRedirect(url)
     context = {"messages": presenters.turn(request, conversation, ids), "conversation": conversation}
     if not is_queue_changed:
         return render(request, "assistants/_turn.html", context)

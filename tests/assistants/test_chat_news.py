@@ -125,6 +125,18 @@ def test_after_a_stop_it_can_be_sent_and_comes_with_its_turn(page, turn):
     assert "HX-Retarget" not in response
 
 
+def test_page_that_shows_another_branch_is_led_to_that_of_the_question(page, turn, owner):
+    other = services.edit_question(member=owner.member, question=turn.question, text="Other words")
+    answer(other.run)
+    write(page, turn)
+    answer(turn.run, "Half", state="stopped")
+    row = FollowUp.objects.get()
+    response = page.post(
+        f"/w/acme/chat/follow-ups/{row.id}/send/", {"after": str(other.answer.id)}, headers=HTMX
+    )
+    assert response["HX-Redirect"] == url_of(turn)
+
+
 def test_refused_one_says_why_and_can_be_tried_again(page, turn):
     write(page, turn)
     answer(turn.run)
