@@ -233,5 +233,5 @@ def test_asking_for_nothing_new_costs_little(page, turn, assert_queries):
     """Session, person, membership and workspace; then the conversation, its last message, its run, what waits."""
     answer(turn.run)
     news(page, turn)
-    with assert_queries(9):
+    with assert_queries(8):
         assert news(page, turn).status_code == 204
