@@ -80,13 +80,13 @@ def start_conversation(
 
     The same `client_id` again returns the first turn and starts nothing: the conversation's id is made from it.
     """
-    text = _checked(text)
+    text = checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
     try:
         return _begin(member, assistant, text, conversation_id, client_id, choices)
     except IntegrityError:
         conversation = Conversation.objects.filter(id=conversation_id).first()
-        earlier = _sent_already(conversation, client_id) if conversation else None
+        earlier = sent_already(conversation, client_id) if conversation else None
         if earlier is None:
             raise
         return earlier
@@ -133,18 +133,18 @@ def send_message(
     The same `client_id` again returns the first turn and starts nothing: a browser may repeat a POST whose answer was
     lost. Raises EmptyMessage, MessageTooLong, AnswerRunning, NotFound, RunsStopped.
     """
-    text = _checked(text)
+    text = checked(text)
     try:
         with transaction.atomic():
-            _lock(conversation)
-            earlier = _sent_already(conversation, client_id)
+            lock(conversation)
+            earlier = sent_already(conversation, client_id)
             if earlier is not None:
                 return earlier
             if parent_id is not None:
                 _refuse_parent(conversation, parent_id)
             return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id)
     except IntegrityError:
-        earlier = _sent_already(conversation, client_id)
+        earlier = sent_already(conversation, client_id)
         if earlier is None:
             raise
         return earlier
@@ -152,11 +152,11 @@ def send_message(
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
     """Asks again in other words: a sibling of the question, with its own answer. The old branch stays."""
-    text = _checked(text)
+    text = checked(text)
     if question.role != Message.Role.USER:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(question.conversation)
+        lock(question.conversation)
         return _ask(member, question.conversation, parent_id=question.parent_id, text=text)
 
 
@@ -165,7 +165,7 @@ def regenerate(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         return _answer(member, answer.conversation, answer.parent)
 
@@ -178,7 +178,7 @@ def retry(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         latest = answer.runs.order_by("-created_at").first()
         if latest is None or latest.state == Run.State.DONE:
@@ -254,7 +254,7 @@ def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
         Conversation.objects.filter(id=conversation.id).update(current_leaf_id=leaf_id)
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
     text = text.replace("\x00", "").strip()
     if not text:
         raise EmptyMessage()
@@ -270,13 +270,13 @@ def _title(text: str) -> str:
     return line[:TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def _lock(conversation: Conversation) -> None:
+def lock(conversation: Conversation) -> None:
     """One writer per conversation at a time. Raises NotFound when it was erased meanwhile."""
     if Conversation.objects.select_for_update().filter(id=conversation.id).first() is None:
         raise errors.NotFound()
 
 
-def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
+def sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
     if client_id is None:
         return None
     question = conversation.messages.filter(client_id=client_id).first()
