@@ -97,12 +97,12 @@ WITH RECURSIVE branch(id, parent_id, role, text, created_at, depth) AS (
     SELECT m.id, m.parent_id, m.role, m.text, m.created_at, b.depth + 1
     FROM assistants_message m JOIN branch b ON m.id = b.parent_id
 )
-SELECT role, text, created_at FROM branch ORDER BY depth DESC
+SELECT id, role, text, created_at FROM branch ORDER BY depth DESC
 """
 
 
-def branch_up_to(message: Message) -> list[tuple[str, str, datetime]]:
-    """Role, text and time of every message from the first to this one. One query."""
+def branch_up_to(message: Message) -> list[tuple[UUID, str, str, datetime]]:
+    """Id, role, text and time of every message from the first to this one. One query."""
     with connection.cursor() as cursor:
         cursor.execute(BRANCH, [message.id])
         return list(cursor.fetchall())
