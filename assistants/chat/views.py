@@ -11,10 +11,12 @@ from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
-from assistants.chat import presenters, queries, services
+from assistants.chat import asking, attaching, presenters, queries, services
+from assistants.chat.asking import Asked
 from assistants.chat.tree import Tree
 from assistants.models import Assistant, Conversation, Message, Project
 from assistants.projects import queries as projects
+from assistants.prompting import given
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config import errors
@@ -29,25 +31,22 @@ PAGE = "assistants/chat.html"
 def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
     if request.method != "POST":
-        assistant = _chosen_assistant(request, request.GET.get("assistant"))
-        return render(
-            request,
-            PAGE,
-            {
-                **_assistants(request, assistant),
-                "conversation": None,
-                "draft_key": "new",
-                "project": _project(request, request.GET.get("project")),
-            },
-        )
+        return render(request, PAGE, _new_context(request))
     check(request.member, Permission.CHAT)
-    turn = services.start_conversation(
-        member=request.member,
-        assistant=_chosen_assistant(request, request.POST.get("assistant")),
-        text=request.POST.get("text", ""),
-        client_id=_uuid(request.POST.get("client_id")),
-        choices=_choices(request),
-    )
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, None)
+    try:
+        turn = services.start_conversation(
+            member=request.member,
+            assistant=_chosen_assistant(request, request.POST.get("assistant")),
+            text=asked.text,
+            client_id=_uuid(request.POST.get("client_id")),
+            choices=_choices(request),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), None, refusal)
     url = page_url(request, "conversation", conversation_id=turn.conversation.id)
     return HttpResponseClientRedirect(url) if request.htmx else _see_other(url)
 
@@ -87,13 +86,20 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 @require_POST
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     row = queries.access_conversation(request.member, conversation_id)
-    turn = services.send_message(
-        member=request.member,
-        conversation=row,
-        text=request.POST.get("text", ""),
-        parent_id=_uuid(request.POST.get("parent")) or row.current_leaf_id,
-        client_id=_uuid(request.POST.get("client_id")),
-    )
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, row)
+    try:
+        turn = services.send_message(
+            member=request.member,
+            conversation=row,
+            text=asked.text,
+            parent_id=_uuid(request.POST.get("parent")) or row.current_leaf_id,
+            client_id=_uuid(request.POST.get("client_id")),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), row, refusal)
     if not request.htmx:
         return _see_other(page_url(request, "conversation", conversation_id=row.id))
     messages = presenters.turn(request, row, [turn.question.id, turn.answer.id])
@@ -191,6 +197,29 @@ def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     )
 
 
+def _again(
+    request: MemberRequest,
+    asked: Asked,
+    row: Conversation | None,
+    refusal: attaching.AttachmentRefused | None = None,
+) -> HttpResponse:
+    """The page with what was written and given still in it; for htmx, whose page has it, the refusal alone."""
+    if request.htmx and refusal is not None:
+        raise refusal
+    page = _new_context(request) if row is None else _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, asked), status=asked.status)
+
+
+def _new_context(request: MemberRequest) -> dict[str, object]:
+    chosen = request.POST if request.method == "POST" else request.GET
+    return {
+        **_assistants(request, _chosen_assistant(request, chosen.get("assistant"))),
+        "conversation": None,
+        "draft_key": "new",
+        "project": _project(request, chosen.get("project")),
+    }
+
+
 def _shown(shown: presenters.Transcript) -> dict[str, object]:
     return {
         "messages": shown.messages,
@@ -215,10 +244,18 @@ def _conversation_context(
 
 def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object]:
     rows = list(builder_queries.list_assistants(request.member))
+    seeing = given.seeing({selected.model, *(row.model for row in rows)})
     return {
         "assistant": selected,
+        "sees_images": selected.model in seeing,
         "assistants": [
-            {"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows
+            {
+                "id": row.id,
+                "name": row.name,
+                "is_selected": row.id == selected.id,
+                "sees_images": row.model in seeing,
+            }
+            for row in rows
         ],
     }
 

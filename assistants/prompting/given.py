@@ -1,4 +1,4 @@
-"""Files that were given with questions, in the prompt: pictures for models that see, for all others a line that says so.
+"""Files that were given with questions, in the prompt: pictures for models that see, for others a line that says so.
 
 Passages of documents come by their own source (assistants/documents/prompt.py).
 """
@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.files.storage import default_storage
 
 from assistants.llm import catalogue, tokens
-from assistants.models import Attachment
+from assistants.models import Attachment, ProviderModel
 
 MOST_IMAGES = 8
 IMAGE_BYTES = 12 * 1024 * 1024
@@ -45,6 +46,17 @@ def sees(model: str) -> bool:
         return catalogue.resolve(model).has_vision
     except catalogue.ModelNotOffered:
         return False
+
+
+def seeing(models: Iterable[str]) -> set[str]:
+    """Those of them that take pictures. One query when there are own models among them."""
+    names = set(models)
+    own = {name for name in names if "/" in name and name not in settings.CHAT_MODELS}
+    found = {name for name in names - own if name in settings.VISION_MODELS}
+    if own:
+        rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True, has_vision=True)
+        found |= own & {f"{slug}/{name}" for slug, name in rows.values_list("provider__slug", "name")}
+    return found
 
 
 def of_messages(newest_first: Iterable[UUID], model: str) -> dict[UUID, list[Given]]:

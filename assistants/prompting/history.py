@@ -36,8 +36,8 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True)
 class Told:
-    """`messages`: as text. `files`: what was given with each of them, by its place; `cut`: how many earlier messages (of
-    the last MAX_DEPTH) did not fit."""
+    """`messages`: as text. `files`: what was given with each of them, by its place.
+    `cut`: how many earlier messages (of the last MAX_DEPTH) did not fit."""
 
     messages: list[dict[str, Any]]
     cut: int = 0
