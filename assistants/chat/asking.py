@@ -1,4 +1,4 @@
-"""What the composer's form holds. Without scripts its files come along with the question; with them they came before."""
+"""What the composer's form holds. Without scripts its files come along with it; with them they came before."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -80,7 +80,8 @@ def start_conversation(
 ) -> Turn:
     """A new conversation with its first question. `attachments`: the member's own unsent files, which go with it.
 
-    Raises EmptyMessage, MessageTooLong, RunsStopped, and what `attaching.bind` does. The same `client_id` again returns the first turn and starts nothing: the conversation's id is made from it.
+    Raises EmptyMessage, MessageTooLong, RunsStopped, and what `attaching.bind` does. The same `client_id` again returns
+    the first turn and starts nothing: the conversation's id is made from it.
     """
     text = _checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
@@ -96,8 +97,8 @@ def start_conversation(
                 give=_given(member, attachments),
             )
     except IntegrityError:
-        conversation = Conversation.objects.filter(id=conversation_id).first()
-        earlier = _sent_already(conversation, client_id) if conversation else None
+        begun = Conversation.objects.filter(id=conversation_id).first()
+        earlier = _sent_already(begun, client_id) if begun else None
         if earlier is None:
             raise
         return earlier

@@ -42,10 +42,10 @@ def cut(text: str, most: int) -> str:
 def of_image(width: int, height: int, model: str) -> int:
     """Tokens of a picture that is sent in full detail, by OpenAI's rules: never fewer than it counts.
 
-    Source: https://platform.openai.com/docs/guides/images-vision, "Calculating costs". By tiles: scaled down into 2048 ×
-    2048, then to a shorter side of 768; a base, and so many for each tile of 512 × 512. By patches: so many of 32 × 32
-    as cover it, at most 1,536, times a factor. A model that is not in the tables is counted by tiles as gpt-4o, or by
-    patches of 28 × 28 as Qwen2-VL (https://arxiv.org/abs/2409.12191), whichever is more.
+    Source: https://platform.openai.com/docs/guides/images-vision, "Calculating costs". By tiles: scaled down into
+    2048 × 2048, then to a shorter side of 768; a base, and so many for each tile of 512 × 512. By patches: so many of
+    32 × 32 as cover it, at most 1,536, times a factor. A model that is not in the tables is counted by tiles as gpt-4o,
+    or by patches of 28 × 28 as Qwen2-VL (https://arxiv.org/abs/2409.12191), whichever is more.
     """
     return sizes.count(width, height, model)
 
