@@ -112,7 +112,7 @@ def bomb(side: int) -> bytes:
         ("bomb.png", bomb(60_000), "file_unsafe"),
         ("large.png", bomb(5_500), "file_unsafe"),
         ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>", ""),
-        ("a.exe", b"MZ\x00\x01\x02" * 40, "type_not_allowed"),
+        ("a.exe", b"MZ\x00\x01\x02" * 40, "type_disagrees"),
         ("cut.png", picture()[:60], "file_unreadable"),
     ],
 )
@@ -247,7 +247,7 @@ def test_newest_pictures_are_sent_within_the_limits(me, monkeypatch):
         attachments=[give(me, "new.png").id],
     )  # fmt: skip
     assert [parts(turn_of) for turn_of in (prompt_of(turn),)] == [["text", "image_url"]]
-    assert isinstance(prompt_of(turn).messages[0]["content"], list)
+    assert isinstance(prompt_of(turn).messages[1]["content"], list)
     for name, value in (
         ("MOST_IMAGES", 1),
         ("IMAGE_BYTES", Attachment.objects.first().size_bytes),
@@ -256,7 +256,7 @@ def test_newest_pictures_are_sent_within_the_limits(me, monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(given, name, value)
             told = prompt_of(turn).messages
-            assert told[0]["content"].endswith(
+            assert told[1]["content"].endswith(
                 "[Given with this message: the image “old.png”, left out here for want of room]"
             )
             assert isinstance(told[-1]["content"], list)
@@ -308,7 +308,7 @@ def test_pictures_never_count_less_than_the_provider_says(model):
         part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
         told = [{"role": "user", "content": [{"type": "text", "text": "What?"}, part]}]
         ours, theirs = tokens.count_prompt(told, model=model), counted_there.count_prompt(told, None, model)
-        assert ours >= theirs > 85, (width, height)
+        assert ours >= theirs >= 9, (width, height)
         assert ours - theirs <= (1 if model.startswith("gpt") else 6_000)
         assert sizes.most(model) >= sizes.count(width, height, model)
 
