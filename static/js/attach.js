@@ -1,6 +1,7 @@
 // Files of a question: chosen, dropped or pasted, each is sent by itself with its progress and stands in the composer until
 // the question goes. Which they are outlives a reload of the page. Without scripts the form's own field sends them.
 import { announce } from "./announce.js";
+import { quietly } from "./draft.js";
 
 const tray = document.querySelector("[data-attach]");
 if (tray) start(tray, tray.closest("form"));
@@ -18,7 +19,6 @@ function start(tray, form) {
   const rows = () => [...list.querySelectorAll("[data-given]")];
   const isBusy = () => sending > 0 || rows().some((row) => row.dataset.given === "reading");
   const parse = (html) => new DOMParser().parseFromString(html, "text/html");
-
   const sees = () => {
     const chosen = form.querySelector("[data-assistant-choice]")?.selectedOptions[0];
     return chosen ? "sees" in chosen.dataset : "sees" in tray.dataset;
@@ -27,19 +27,7 @@ function start(tray, form) {
   const refresh = () => {
     blind.hidden = sees() || !list.querySelector("[data-is-image]");
     if (!isBusy()) wait.hidden = true;
-    try {
-      sessionStorage.setItem(key, JSON.stringify(rows().map((row) => row.dataset.rowUrl)));
-    } catch {
-      // Storage may be full or forbidden: then a reload forgets what was given.
-    }
-  };
-
-  const kept = () => {
-    try {
-      return JSON.parse(sessionStorage.getItem(key)) ?? [];
-    } catch {
-      return [];
-    }
+    quietly(() => sessionStorage.setItem(key, JSON.stringify(rows().map((row) => row.dataset.rowUrl))));
   };
 
   function place(html, instead) {
@@ -55,11 +43,10 @@ function start(tray, form) {
     try {
       const answer = await fetch(url, { headers: { "HX-Request": "true" } });
       if (answer.ok) place(await answer.text(), row);
-      else row?.remove();
+      else row?.remove(), refresh();
     } catch {
       if (row) setTimeout(ask, 3000, url, row); // the connection broke off
     }
-    refresh();
   }
 
   function line(file) {
@@ -155,6 +142,5 @@ function start(tray, form) {
     for (const row of rows()) row.remove();
     refresh();
   });
-  for (const url of kept()) ask(url);
-  refresh();
+  for (const url of quietly(() => JSON.parse(sessionStorage.getItem(key))) ?? []) ask(url);
 }
