@@ -207,6 +207,16 @@ WORKSPACE |= {
     "message-fork": Route({"POST": ("chat", 303)}, ids=CONVERSATION | {"message_id": "answer"}),
 }
 
+# Files given with questions. More in tests/assistants/test_attaching*.py.
+GIVEN = {"attachment_id": "attachment"}
+WORKSPACE |= {
+    # Without a file; with one: tests/assistants/test_attaching_pages.py.
+    "attachment-upload": Route({"POST": ("chat", 422)}),
+    "attachment": Route(SEES, ids=GIVEN),
+    "attachment-row": Route({"GET": ("chat", 200)}, ids=GIVEN),
+    "attachment-remove": Route(CHATS, ids=GIVEN, works_read_only=True),
+}
+
 # What assistants remember. More in tests/assistants/memory.
 OWN_MEMORY = {"item_id": "memory"}
 FORGETS = {"POST": ("view", 302)}

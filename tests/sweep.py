@@ -84,6 +84,7 @@ class Things:
     import_id: UUID = UUID(int=0)
     document: UUID = UUID(int=0)
     passage: UUID = UUID(int=0)
+    attachment: UUID = UUID(int=0)
     user: UUID = UUID(int=0)
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)

@@ -25,6 +25,7 @@ class FollowUpView:
 
     id: UUID
     text: str
+    files: int
     error: words.Words | None
     can_send: bool
     send_url: str
@@ -81,6 +82,7 @@ def _view(request: MemberRequest, row: FollowUp, state: str) -> FollowUpView:
     return FollowUpView(
         id=row.id,
         text=row.text,
+        files=len(row.attachments),
         error=words.BY_CODE.get(row.error_code, UNASKED) if row.error_code else None,
         can_send=bool(row.error_code) or state in HELD,
         send_url=url("follow-up-send"),

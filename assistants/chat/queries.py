@@ -9,7 +9,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.chat.tree import Node
-from assistants.models import Conversation, Feedback, FollowUp, Message, Run
+from assistants.models import Attachment, Conversation, Feedback, FollowUp, Message, Run
 from assistants.projects import queries as projects
 from config import errors
 
@@ -123,12 +123,12 @@ WITH RECURSIVE branch(id, parent_id, role, text, created_at, depth) AS (
     SELECT m.id, m.parent_id, m.role, m.text, m.created_at, b.depth + 1
     FROM assistants_message m JOIN branch b ON m.id = b.parent_id
 )
-SELECT role, text, created_at FROM branch ORDER BY depth DESC
+SELECT id, role, text, created_at FROM branch ORDER BY depth DESC
 """
 
 
-def branch_up_to(message: Message) -> list[tuple[str, str, datetime]]:
-    """Role, text and time of every message from the first to this one. One query."""
+def branch_up_to(message: Message) -> list[tuple[UUID, str, str, datetime]]:
+    """Id, role, text and time of every message from the first to this one. One query."""
     with connection.cursor() as cursor:
         cursor.execute(BRANCH, [message.id])
         return list(cursor.fetchall())
@@ -153,6 +153,16 @@ def latest_runs(message_ids: list[UUID]) -> dict[UUID, Run]:
 
 def texts_of(message_ids: list[UUID]) -> dict[UUID, str]:
     return dict(Message.objects.filter(id__in=message_ids).values_list("id", "text"))
+
+
+def file_names_of(message_ids: list[UUID]) -> dict[UUID, list[str]]:
+    """Of what was given with questions, as it was given. One query."""
+    rows = Attachment.objects.filter(message_id__in=message_ids).order_by("created_at", "id")
+    found: dict[UUID, list[str]] = {}
+    for message_id, name in rows.values_list("message_id", "name"):
+        if message_id is not None:
+            found.setdefault(message_id, []).append(name)
+    return found
 
 
 def get_conversation_id(run: Run) -> UUID | None:

@@ -4,7 +4,7 @@ An answer that was finished lets the next one go. One that was stopped, that fai
 tool holds the queue: what waits is kept, and its person sends it, edits it or takes it away.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from django.db import transaction
@@ -42,6 +42,7 @@ def ask(
     text: str,
     parent_id: UUID | None,
     client_id: UUID | None = None,
+    attachments: Iterable[UUID] = (),
 ) -> Turn | FollowUp:
     """Asks at the end of the newest branch through `parent_id`, or waits there while an answer runs.
 
@@ -56,9 +57,14 @@ def ask(
         tree = Tree(queries.list_nodes(conversation))
         leaf_id = leaf_of(tree, conversation, parent_id)
         if leaf_id is not None and (_runs(leaf_id) or _is_awaited(conversation, tree, leaf_id)):
-            return _queue(member, conversation, text, leaf_id, client_id)
+            return _queue(member, conversation, text, leaf_id, client_id, attachments)
         return services.send_message(
-            member=member, conversation=conversation, text=text, parent_id=leaf_id, client_id=client_id
+            member=member,
+            conversation=conversation,
+            text=text,
+            parent_id=leaf_id,
+            client_id=client_id,
+            attachments=attachments,
         )
 
 
@@ -87,7 +93,12 @@ def _is_awaited(conversation: Conversation, tree: Tree, leaf_id: UUID) -> bool:
 
 
 def _queue(
-    member: Member, conversation: Conversation, text: str, leaf_id: UUID, client_id: UUID | None
+    member: Member,
+    conversation: Conversation,
+    text: str,
+    leaf_id: UUID,
+    client_id: UUID | None,
+    attachments: Iterable[UUID],
 ) -> FollowUp:
     if len(queries.follow_ups_of(member, conversation)) >= MOST_WAITING:
         raise TooManyWaiting()
@@ -97,6 +108,7 @@ def _queue(
         text=text,
         after_id=leaf_id,
         client_id=client_id,
+        attachments=[str(each) for each in attachments],
         created_at=timezone.now(),
     )
 
@@ -162,7 +174,12 @@ def _send(member: Member, conversation: Conversation, row: FollowUp, leaf_id: UU
     if not FollowUp.objects.filter(id=row.id).delete()[0]:
         raise FollowUpGone()
     return services.send_message(
-        member=member, conversation=conversation, text=row.text, parent_id=leaf_id, client_id=row.client_id
+        member=member,
+        conversation=conversation,
+        text=row.text,
+        parent_id=leaf_id,
+        client_id=row.client_id,
+        attachments=[UUID(each) for each in row.attachments],
     )
 
 

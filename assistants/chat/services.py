@@ -1,5 +1,6 @@
 """Writes to conversations. Each sends at most one question and starts at most one run, in one transaction."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from uuid import UUID, uuid4, uuid5
 
@@ -7,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
-from assistants.chat import queries
+from assistants.chat import attaching, queries
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -75,18 +76,29 @@ def start_conversation(
     text: str,
     client_id: UUID | None = None,
     choices: Choices = Choices(),  # noqa: B008  frozen
+    attachments: Iterable[UUID] = (),
 ) -> Turn:
-    """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped.
+    """A new conversation with its first question. `attachments`: the member's own unsent files, which go with it.
 
-    The same `client_id` again returns the first turn and starts nothing: the conversation's id is made from it.
+    Raises EmptyMessage, MessageTooLong, RunsStopped, and what `attaching.bind` does. The same `client_id` again returns
+    the first turn and starts nothing: the conversation's id is made from it.
     """
     text = checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
     try:
-        return _begin(member, assistant, text, conversation_id, client_id, choices)
+        with transaction.atomic():
+            conversation = _begin(member, assistant, text, conversation_id, choices)
+            return _ask(
+                member,
+                conversation,
+                parent_id=None,
+                text=text,
+                client_id=client_id,
+                give=_given(member, attachments),
+            )
     except IntegrityError:
-        conversation = Conversation.objects.filter(id=conversation_id).first()
-        earlier = sent_already(conversation, client_id) if conversation else None
+        begun = Conversation.objects.filter(id=conversation_id).first()
+        earlier = sent_already(begun, client_id) if begun else None
         if earlier is None:
             raise
         return earlier
@@ -97,27 +109,25 @@ def _begin(
     assistant: Assistant,
     text: str,
     conversation_id: UUID,
-    client_id: UUID | None,
     choices: Choices,
-) -> Turn:
-    with transaction.atomic():
-        conversation = Conversation.objects.create(
-            id=conversation_id,
-            owner_id=member.user_id,
-            assistant=assistant,
-            title=_title(text),
-            project=choices.project,
-            is_temporary=choices.is_temporary,
-            uses_memory=choices.uses_memory,
-            updated_at=timezone.now(),
-        )
-        audit.record(
-            "conversation.started",
-            actor=member.actor,
-            workspace_id=member.workspace_id,
-            target=("conversation", conversation.id),
-        )
-        return _ask(member, conversation, parent_id=None, text=text, client_id=client_id)
+) -> Conversation:
+    conversation = Conversation.objects.create(
+        id=conversation_id,
+        owner_id=member.user_id,
+        assistant=assistant,
+        title=_title(text),
+        project=choices.project,
+        is_temporary=choices.is_temporary,
+        uses_memory=choices.uses_memory,
+        updated_at=timezone.now(),
+    )
+    audit.record(
+        "conversation.started",
+        actor=member.actor,
+        workspace_id=member.workspace_id,
+        target=("conversation", conversation.id),
+    )
+    return conversation
 
 
 def send_message(
@@ -127,11 +137,13 @@ def send_message(
     text: str,
     parent_id: UUID | None,
     client_id: UUID | None = None,
+    attachments: Iterable[UUID] = (),
 ) -> Turn:
     """A question under `parent_id` (an answer of this conversation; None begins a new root branch).
 
     The same `client_id` again returns the first turn and starts nothing: a browser may repeat a POST whose answer was
-    lost. Raises EmptyMessage, MessageTooLong, AnswerRunning, NotFound, RunsStopped.
+    lost. `attachments`: the member's own unsent files, which go with it. Raises EmptyMessage, MessageTooLong,
+    AnswerRunning, NotFound, RunsStopped, and what `attaching.bind` does.
     """
     text = checked(text)
     try:
@@ -142,7 +154,8 @@ def send_message(
                 return earlier
             if parent_id is not None:
                 _refuse_parent(conversation, parent_id)
-            return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id)
+            give = _given(member, attachments)
+            return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id, give=give)
     except IntegrityError:
         earlier = sent_already(conversation, client_id)
         if earlier is None:
@@ -151,13 +164,17 @@ def send_message(
 
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
-    """Asks again in other words: a sibling of the question, with its own answer. The old branch stays."""
+    """Asks again in other words: a sibling of the question, with its files and its own answer. The old branch stays."""
     text = checked(text)
     if question.role != Message.Role.USER:
         raise errors.NotFound()
     with transaction.atomic():
         lock(question.conversation)
-        return _ask(member, question.conversation, parent_id=question.parent_id, text=text)
+
+        def give(again: Message) -> None:
+            attaching.copy(member=member, made={question.id: again})
+
+        return _ask(member, question.conversation, parent_id=question.parent_id, text=text, give=give)
 
 
 def regenerate(*, member: Member, answer: Message) -> Turn:
@@ -234,10 +251,13 @@ def fork(*, member: Member, message: Message) -> Conversation:
             updated_at=timezone.now(),
         )
         parent: Message | None = None
-        for role, text, created_at in branch:
+        copies: dict[UUID, Message] = {}
+        for original, role, text, created_at in branch:
             parent = Message.objects.create(
                 conversation=made, parent=parent, role=role, text=text, created_at=created_at
             )
+            copies[original] = parent
+        attaching.copy(member=member, made=copies)
         Conversation.objects.filter(id=made.id).update(current_leaf_id=parent.id if parent else None)
         audit.record(
             "conversation.started",
@@ -305,7 +325,9 @@ def _ask(
     parent_id: UUID | None,
     text: str,
     client_id: UUID | None = None,
+    give: Callable[[Message], None] | None = None,
 ) -> Turn:
+    """`give`: what brings the question its files, before the prompt is measured."""
     question = Message.objects.create(
         conversation=conversation,
         parent_id=parent_id,
@@ -314,8 +336,17 @@ def _ask(
         client_id=client_id,
         created_at=timezone.now(),
     )
+    if give is not None:
+        give(question)
     wishes.grant(member=member, text=text)
     return _answer(member, conversation, question)
+
+
+def _given(member: Member, ids: Iterable[UUID]) -> Callable[[Message], None]:
+    def give(question: Message) -> None:
+        attaching.bind(member=member, question=question, ids=ids)
+
+    return give
 
 
 def _answer(member: Member, conversation: Conversation, question: Message) -> Turn:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from assistants.chat import queue_views, views
+from assistants.chat import attachment_views, queue_views, views
 
 urlpatterns = [
     path("", views.chat, name="chat"),
@@ -23,6 +23,14 @@ urlpatterns = [
     ),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/rate/", views.message_rate, name="message-rate"),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/fork/", views.message_fork, name="message-fork"),
+    path("attachments/", attachment_views.attachment_upload, name="attachment-upload"),
+    path("attachments/<uuid:attachment_id>/", attachment_views.attachment, name="attachment"),
+    path("attachments/<uuid:attachment_id>/row/", attachment_views.attachment_row, name="attachment-row"),
+    path(
+        "attachments/<uuid:attachment_id>/remove/",
+        attachment_views.attachment_remove,
+        name="attachment-remove",
+    ),
     path("runs/<uuid:run_id>/events/", views.run_events, name="run-events"),
     path("runs/<uuid:run_id>/stop/", views.run_stop, name="run-stop"),
 ]

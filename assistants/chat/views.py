@@ -11,11 +11,13 @@ from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
-from assistants.chat import news, presenters, queries, queue_views, queueing, services
+from assistants.chat import asking, attaching, news, presenters, queries, queue_views, queueing, services
+from assistants.chat.asking import Asked
 from assistants.chat.queue_views import read_uuid, see_other
 from assistants.chat.tree import Tree
 from assistants.models import Assistant, Conversation, Message, Project
 from assistants.projects import queries as projects
+from assistants.prompting import given
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config import errors
@@ -30,25 +32,22 @@ PAGE = "assistants/chat.html"
 def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
     if request.method != "POST":
-        assistant = _chosen_assistant(request, request.GET.get("assistant"))
-        return render(
-            request,
-            PAGE,
-            {
-                **_assistants(request, assistant),
-                "conversation": None,
-                "draft_key": "new",
-                "project": _project(request, request.GET.get("project")),
-            },
-        )
+        return render(request, PAGE, _new_context(request))
     check(request.member, Permission.CHAT)
-    turn = services.start_conversation(
-        member=request.member,
-        assistant=_chosen_assistant(request, request.POST.get("assistant")),
-        text=request.POST.get("text", ""),
-        client_id=read_uuid(request.POST.get("client_id")),
-        choices=_choices(request),
-    )
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, None)
+    try:
+        turn = services.start_conversation(
+            member=request.member,
+            assistant=_chosen_assistant(request, request.POST.get("assistant")),
+            text=asked.text,
+            client_id=read_uuid(request.POST.get("client_id")),
+            choices=_choices(request),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), None, refusal)
     url = page_url(request, "conversation", conversation_id=turn.conversation.id)
     return HttpResponseClientRedirect(url) if request.htmx else see_other(url)
 
@@ -89,14 +88,21 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     """`parent`: the last message that the page shows. While an answer runs the question waits for its end."""
     row = queries.access_conversation(request.member, conversation_id)
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, row)
     parent_id = read_uuid(request.POST.get("parent")) or row.current_leaf_id
-    made = queueing.ask(
-        member=request.member,
-        conversation=row,
-        text=request.POST.get("text", ""),
-        parent_id=parent_id,
-        client_id=read_uuid(request.POST.get("client_id")),
-    )
+    try:
+        made = queueing.ask(
+            member=request.member,
+            conversation=row,
+            text=asked.text,
+            parent_id=parent_id,
+            client_id=read_uuid(request.POST.get("client_id")),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), row, refusal)
     return queue_views.shown(request, row, made, after=parent_id)
 
 
@@ -107,10 +113,11 @@ def follow_up_edit(request: MemberRequest, follow_up_id: UUID) -> HttpResponse:
     """Takes it back into the composer: static/js/queue.js puts it there, without scripts the page comes with it."""
     waiting = queries.access_follow_up(request.member, follow_up_id)
     row = waiting.conversation
-    text = queueing.remove(follow_up=waiting)
+    again = Asked(queueing.remove(follow_up=waiting), [UUID(each) for each in waiting.attachments])
     if request.htmx:
         return queue_views.queue_shown(request, row)
-    return render(request, PAGE, {**_conversation_context(request, row, row.current_leaf_id), "typed": text})
+    page = _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, again))
 
 
 @requires(Permission.VIEW)
@@ -204,6 +211,29 @@ def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     )
 
 
+def _again(
+    request: MemberRequest,
+    asked: Asked,
+    row: Conversation | None,
+    refusal: attaching.AttachmentRefused | None = None,
+) -> HttpResponse:
+    """The page with what was written and given still in it; for htmx, whose page has it, the refusal alone."""
+    if request.htmx and refusal is not None:
+        raise refusal
+    page = _new_context(request) if row is None else _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, asked), status=asked.status)
+
+
+def _new_context(request: MemberRequest) -> dict[str, object]:
+    chosen = request.POST if request.method == "POST" else request.GET
+    return {
+        **_assistants(request, _chosen_assistant(request, chosen.get("assistant"))),
+        "conversation": None,
+        "draft_key": "new",
+        "project": _project(request, chosen.get("project")),
+    }
+
+
 def _shown(shown: presenters.Transcript) -> dict[str, object]:
     return {
         "messages": shown.messages,
@@ -229,10 +259,18 @@ def _conversation_context(
 
 def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object]:
     rows = list(builder_queries.list_assistants(request.member))
+    seeing = given.seeing({selected.model, *(row.model for row in rows)})
     return {
         "assistant": selected,
+        "sees_images": selected.model in seeing,
         "assistants": [
-            {"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows
+            {
+                "id": row.id,
+                "name": row.name,
+                "is_selected": row.id == selected.id,
+                "sees_images": row.model in seeing,
+            }
+            for row in rows
         ],
     }
 

@@ -163,7 +163,7 @@ class _Answer:
             return False
 
         def cover() -> int | None:
-            size = tokens.count_prompt(self._messages, request.extra.get("tools"))
+            size = tokens.count_prompt(self._messages, request.extra.get("tools"), model=request.model)
             return work.cover(
                 self._owner,
                 input_tokens=size,

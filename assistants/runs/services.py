@@ -101,7 +101,9 @@ def start_run(*, member: Member, new: NewRun) -> Run:
 
 def _count_input(new: NewRun) -> int:
     extra = new.request.get("extra", {})
-    counted = tokens.count_prompt(new.prompt, extra.get("tools"), extra.get("response_format"))
+    counted = tokens.count_prompt(
+        new.prompt, extra.get("tools"), extra.get("response_format"), model=new.model
+    )
     return counted + new.reserved_tokens
 
 

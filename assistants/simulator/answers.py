@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from assistants.simulator import schemas
+from assistants.simulator import schemas, sights
 from assistants.simulator.chat_request import ChatRequest, text_of
 
 QUOTED = 600
@@ -102,7 +102,10 @@ def _facts(request: ChatRequest) -> Iterator[tuple[str, str]]:
         yield "Earlier messages", str(earlier)
     contents = [each["content"] for each in request.messages if isinstance(each["content"], list)]
     parts = [part["type"] for content in contents for part in content]
-    for kind, name in (("image_url", "Images"), ("input_audio", "Recordings"), ("file", "Files")):
+    seen = sights.look_at_all(contents)
+    if seen:
+        yield "Images", f"{len(seen)} ({'; '.join(str(sight) for sight in seen)})"
+    for kind, name in (("input_audio", "Recordings"), ("file", "Files")):
         if kind in parts:
             yield name, str(parts.count(kind))
     if request.tools:
