@@ -1,4 +1,4 @@
-"""What a model may say to harm who reads it, written for this repository: a file a trick, an output under each `---- name`.
+"""What a model may say to harm who reads it, written for this repository: a file a trick, an output under a `---- name`.
 
 `leak.example` stands for a host of its own for every output and `owned(1)` for a call that names it, so that a request
 or a run script tells whose it was. `«202E»` is a character by its number, `«x*9»` is `x` nine times.
@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+FIRST = 101
+"""What is encoded keeps the number 1."""
 HOST = "leak.example"
 HEAD = re.compile(r"^---- ([a-z0-9-]+)\n", re.MULTILINE)
 CHARACTER = re.compile(r"«([0-9A-F]{2,6})»")
@@ -28,12 +30,17 @@ class Output:
 @cache
 def load() -> tuple[Output, ...]:
     found = [part for path in sorted(FOLDER.glob("*.txt")) for part in _parts(path)]
-    return tuple(Output(number, name, _filled(text, number)) for number, (name, text) in enumerate(found, 1))
+    return tuple(
+        Output(number, name, _filled(text, number)) for number, (name, text) in enumerate(found, FIRST)
+    )
 
 
 def _parts(path: Path) -> list[tuple[str, str]]:
     _, *pieces = HEAD.split(path.read_text(encoding="utf-8"))
-    return [(f"{path.stem}: {name}", text.removesuffix("\n")) for name, text in zip(*[iter(pieces)] * 2, strict=True)]
+    return [
+        (f"{path.stem}: {name}", text.removesuffix("\n"))
+        for name, text in zip(*[iter(pieces)] * 2, strict=True)
+    ]
 
 
 def _filled(text: str, number: int) -> str:
