@@ -1,4 +1,4 @@
-"""What a model may say to harm who reads it, written for this repository: a file a trick, an output under a `---- name`.
+"""What a model may say to harm who reads it, written for this repository: a file a trick, an output a `---- name`.
 
 `leak.example` stands for a host of its own for every output and `owned(1)` for a call that names it, so that a request
 or a run script tells whose it was. `«202E»` is a character by its number, `«x*9»` is `x` nine times.

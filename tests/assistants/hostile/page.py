@@ -34,7 +34,7 @@ class Page(HTMLParser):
             self.wrong.append(f"<{tag}>")
         for name, value in attrs:
             is_known = name in ATTRIBUTES.get(tag, ())
-            if not is_known or (name == "class" and not re.fullmatch(CLASSES.get(tag, ""), value or "")):
+            if not is_known or (name == "class" and not re.fullmatch(f"({CLASSES.get(tag)})?", value or "")):
                 self.wrong.append(f"{tag} {name}={value}")
         if tag == "a":
             self._link(dict(attrs))
