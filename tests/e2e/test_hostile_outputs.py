@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, Route
 from psycopg import sql
 
 from tests.assistants.hostile.outputs import HOST, Output, load
@@ -57,8 +57,9 @@ STREAM_AGAIN = """() => {
     running.innerHTML = '<div data-stream></div><span data-run-status data-running="Writing"></span>';
     final.replaceWith(running);
   }
-  return finals.length;
 }"""
+SAID = """() => [...document.querySelectorAll("article.message-user")].map((each) =>
+  [each.nextElementSibling.id.replace("message-", ""), each.querySelector("[data-copy-text]").textContent])"""
 STREAMED = """() => !document.querySelector("[data-stream]") && window.finals.length ===
   document.querySelectorAll("article.message-assistant .prose").length"""
 
@@ -138,7 +139,8 @@ def talk(stack: object) -> UUID:
                 rows.append((uuid4(), conversation, parent, role, output.text.replace("\0", "")))
                 parent = rows[-1][0]
         connection.execute(
-            """INSERT INTO assistants_conversation (id, owner_id, assistant_id, title, current_leaf_id, created_at, updated_at)
+            """INSERT INTO assistants_conversation
+              (id, owner_id, assistant_id, title, current_leaf_id, created_at, updated_at)
             SELECT %s, u.id, (SELECT id FROM assistants_assistant ORDER BY created_at LIMIT 1), %s, %s, now(), now()
             FROM public.accounts_user u WHERE u.email = 'owner@acme.test'""",
             [conversation, TITLE, parent],
@@ -190,15 +192,18 @@ def test_transcript_holds_them_all_and_does_nothing(owner, watch, trap, noticed,
 
 def test_streamed_and_swapped_in_they_do_nothing(owner, watch, trap, noticed, talk):
     """static/js/stream.js gets each text in pieces that cut its tags, and then the server's rendering of it."""
-    texts = iter([])
+    texts: dict[str, str] = {}
     before, shown = trap.taken, 0
-    owner.page.route("**/stream-of/**", lambda route: route.fulfill(
-        content_type="text/event-stream", body=events(next(texts))
-    ))  # fmt: skip
+
+    def stream(route: Route) -> None:
+        text = texts[route.request.url.split("/")[-2]]
+        route.fulfill(content_type="text/event-stream", body=events(text))
+
+    owner.page.route("**/stream-of/**", stream)
     for _ in windows(owner, talk):
-        here = owner.page.locator("article.message-user [data-copy-text]").all_text_contents()
-        texts = iter(here)
-        assert owner.page.evaluate(STREAM_AGAIN) == len(here)
+        owner.page.wait_for_load_state()
+        texts = dict(owner.page.evaluate(SAID))
+        owner.page.evaluate(STREAM_AGAIN)
         owner.page.wait_for_function(STREAMED)
         shown += check_held(owner)
 
