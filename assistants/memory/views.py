@@ -16,7 +16,7 @@ from assistants.documents import queries as documents
 from assistants.memory import forgetting, graph, keyfacts, layers, presenters, queries, services
 from config import errors
 
-HOME, ITEM = "memory/memory.html", "memory/item.html"
+HOME, ITEM, ITEMS = "memory/memory.html", "memory/item.html", "memory/_items.html"
 
 
 @requires(Permission.VIEW)
@@ -43,7 +43,8 @@ def _home(
     request: MemberRequest, name: str, refusal: errors.DomainError | None = None, text: str = ""
 ) -> HttpResponse:
     context = presenters.home(request, name) | {"refusal": refusal, "text": text}
-    return render(request, HOME, context, status=refusal.status if refusal else 200)
+    template = ITEMS if request.htmx else HOME  # type: ignore[attr-defined]
+    return render(request, template, context, status=refusal.status if refusal else 200)
 
 
 @requires(Permission.VIEW)
