@@ -17,7 +17,7 @@ from assistants.memory import forgetting, graph, keyfacts, layers, presenters, q
 from config import errors
 from usage.features.queries import FeatureNotIncluded
 
-HOME, ITEM = "memory/memory.html", "memory/item.html"
+HOME, ITEM, ITEMS = "memory/memory.html", "memory/item.html", "memory/_items.html"
 
 
 @requires(Permission.VIEW)
@@ -44,7 +44,8 @@ def _home(
     request: MemberRequest, name: str, refusal: errors.DomainError | None = None, text: str = ""
 ) -> HttpResponse:
     context = presenters.home(request, name) | {"refusal": refusal, "text": text}
-    return render(request, HOME, context, status=refusal.status if refusal else 200)
+    template = ITEMS if request.htmx else HOME  # type: ignore[attr-defined]
+    return render(request, template, context, status=refusal.status if refusal else 200)
 
 
 @requires(Permission.VIEW)
