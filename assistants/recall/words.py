@@ -61,6 +61,24 @@ def matches(term: str, word: str) -> bool:
     return word.startswith(stem(term)) and len(word) - len(stem(term)) <= LONGEST_ENDING
 
 
+class Matcher:
+    """Which of the terms a word answers, as `matches` says; each word is looked at once."""
+
+    def __init__(self, terms: list[str]) -> None:
+        self._terms = terms
+        self._begins = {stem(term)[:SHORTEST_STEM] for term in terms if len(term) >= SHORTEST_STEM}
+        self._whole = set(terms)
+        self._known: dict[str, list[str]] = {}
+
+    def of(self, word: str) -> list[str]:
+        known = self._known.get(word)
+        if known is None:
+            might = word in self._whole or word[:SHORTEST_STEM] in self._begins
+            known = [term for term in self._terms if matches(term, word)] if might else []
+            self._known[word] = known
+        return known
+
+
 def query(terms: list[str]) -> str:
     """Any of them, for `to_tsquery('simple', …)`. Terms hold word characters alone, so nothing needs quoting."""
     return " | ".join(f"'{stem(term)}':*" if len(term) >= SHORTEST_STEM else f"'{term}'" for term in terms)
