@@ -5,6 +5,7 @@ No dictionary of one language: a word counts by how rare it is, and matches by i
 """
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 WORD = re.compile(r"\w+")
@@ -62,20 +63,19 @@ def matches(term: str, word: str) -> bool:
 
 
 class Matcher:
-    """Which of the terms a word answers, as `matches` says; each word is looked at once."""
+    """Which of the terms a word answers, as `matches` says; each word is looked at once, beside terms that begin alike."""
 
     def __init__(self, terms: list[str]) -> None:
-        self._terms = terms
-        self._begins = {stem(term)[:SHORTEST_STEM] for term in terms if len(term) >= SHORTEST_STEM}
-        self._whole = set(terms)
+        self._alike: dict[str, list[str]] = defaultdict(list)
+        for term in terms:
+            self._alike[stem(term)[:SHORTEST_STEM]].append(term)
         self._known: dict[str, list[str]] = {}
 
     def of(self, word: str) -> list[str]:
         known = self._known.get(word)
         if known is None:
-            might = word in self._whole or word[:SHORTEST_STEM] in self._begins
-            known = [term for term in self._terms if matches(term, word)] if might else []
-            self._known[word] = known
+            alike = self._alike.get(word[:SHORTEST_STEM], ())
+            known = self._known[word] = [term for term in alike if matches(term, word)]
         return known
 
 
