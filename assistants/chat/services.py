@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
+from assistants.builder import queries as builder
 from assistants.chat import attaching, queries
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
@@ -232,11 +234,12 @@ def rate(*, member: Member, answer: Message, is_good: bool | None, comment: str 
 
 def fork(*, member: Member, message: Message) -> Conversation:
     """A conversation of one's own with the branch up to a message, its answers without their runs: nothing is charged
-    again. Raises NotFound for an empty answer."""
+    again. Raises NotFound for an empty answer; AssistantArchived and AssistantWithdrawn where it could not go on."""
     branch = queries.branch_up_to(message)
     if not branch or (message.role == Message.Role.ASSISTANT and not message.text):
         raise errors.NotFound()
     source = message.conversation
+    builder.require_usable(member, source.assistant)
     with transaction.atomic():
         made = Conversation.objects.create(
             owner_id=member.user_id,
@@ -250,15 +253,10 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
-        parent: Message | None = None
-        copies: dict[UUID, Message] = {}
-        for original, role, text, created_at in branch:
-            parent = Message.objects.create(
-                conversation=made, parent=parent, role=role, text=text, created_at=created_at
-            )
-            copies[original] = parent
-        attaching.copy(member=member, made=copies)
-        Conversation.objects.filter(id=made.id).update(current_leaf_id=parent.id if parent else None)
+        rows = _copied(made, branch)
+        Message.objects.bulk_create(rows)
+        attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))
+        Conversation.objects.filter(id=made.id).update(current_leaf_id=rows[-1].id)
         audit.record(
             "conversation.started",
             actor=member.actor,
@@ -266,6 +264,17 @@ def fork(*, member: Member, message: Message) -> Conversation:
             target=("conversation", made.id),
         )
     return made
+
+
+def _copied(made: Conversation, branch: list[tuple[UUID, str, str, datetime]]) -> list[Message]:
+    """One below the other, in one insert: PostgreSQL checks the parents when the transaction ends."""
+    ids = [uuid4() for _ in branch]
+    return [
+        Message(
+            id=row_id, conversation=made, parent_id=parent_id, role=role, text=text, created_at=created_at
+        )
+        for row_id, parent_id, (_, role, text, created_at) in zip(ids, [None, *ids], branch, strict=False)
+    ]
 
 
 def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
