@@ -44,7 +44,7 @@ def _home(
     request: MemberRequest, name: str, refusal: errors.DomainError | None = None, text: str = ""
 ) -> HttpResponse:
     context = presenters.home(request, name) | {"refusal": refusal, "text": text}
-    template = ITEMS if request.htmx else HOME  # type: ignore[attr-defined]
+    template = ITEMS if request.htmx else HOME
     return render(request, template, context, status=refusal.status if refusal else 200)
 
 

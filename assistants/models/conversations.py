@@ -98,8 +98,8 @@ class FollowUp(models.Model):
     """A question that waits for the answer that runs now, and is asked when that has ended.
 
     `after_id`: the answer it was written under; it goes to the end of the newest branch through that one.
-    `attachments`: ids of its person's files that go with it, unsent until then. `error_code`: why it could not be asked;
-    its person decides what becomes of it.
+    `attachments`: ids of its person's files that go with it, unsent until then. `error_code`: why it could not be
+    asked; its person decides what becomes of it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
