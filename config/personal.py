@@ -86,6 +86,7 @@ class Exported:
 
     `model`: app_label.Model. `fields`: what an export shows, as `QuerySet.values` names it; never a secret. `shape`:
     makes a batch of such rows readable (opens what is sealed, for example), given the Subject or the workspace's id.
+    `files`: names in the storage of what a person's rows stand for; a workspace's export has its whole folder anyway.
     """
 
     model: str
@@ -94,6 +95,7 @@ class Exported:
     person: Part | None = None
     workspace: Part | None = None
     shape: Callable[[list[dict[str, Any]], Any], list[dict[str, Any]]] | None = None
+    files: Callable[[Subject], list[str]] | None = None
 
     def __post_init__(self) -> None:
         if self.person is None and self.workspace is None:

@@ -29,6 +29,7 @@ class Route:
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}
 QUESTION = {"conversation_id": "conversation", "message_id": "question"}
 CONVERSATION = {"conversation_id": "conversation"}
+FOLLOW_UP = {"follow_up_id": "follow_up"}
 ASSISTANT = {
     "name": "Swept", "description": "", "instructions": "", "model": "gpt-4o-mini", "temperature": "0.5",
     "max_output_tokens": "100",
@@ -115,6 +116,10 @@ WORKSPACE = {
         ids={"invitation_id": "invitation"}, shared=True, works_read_only=True,
     ),
     "conversation-cost": Route(SEES, ids=CONVERSATION),
+    "conversation-news": Route({"GET": ("view", 204)}, ids=CONVERSATION),
+    "follow-up-send": Route({"POST": ("chat", 303)}, ids=FOLLOW_UP),
+    "follow-up-edit": Route({"POST": ("chat", 200)}, ids=FOLLOW_UP, works_read_only=True),
+    "follow-up-remove": Route({"POST": ("view", 303)}, ids=FOLLOW_UP, works_read_only=True),
     "usage": Route(SEES),
     "usage-meters": Route(SEES),
     "usage-export": Route(SEES),
@@ -200,6 +205,16 @@ WORKSPACE |= {
         works_read_only=True,
     ),
     "message-fork": Route({"POST": ("chat", 303)}, ids=CONVERSATION | {"message_id": "answer"}),
+}
+
+# Files given with questions. More in tests/assistants/test_attaching*.py.
+GIVEN = {"attachment_id": "attachment"}
+WORKSPACE |= {
+    # Without a file; with one: tests/assistants/test_attaching_pages.py.
+    "attachment-upload": Route({"POST": ("chat", 422)}),
+    "attachment": Route(SEES, ids=GIVEN),
+    "attachment-row": Route({"GET": ("chat", 200)}, ids=GIVEN),
+    "attachment-remove": Route(CHATS, ids=GIVEN, works_read_only=True),
 }
 
 # What assistants remember. More in tests/assistants/memory.

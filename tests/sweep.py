@@ -21,8 +21,9 @@ from accounts import services as accounts_services
 from accounts.members import services as members
 from accounts.models import ApiKey, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from assistants.chat import queueing
 from assistants.memory.services import remember
-from assistants.models import MemoryRefusal, Provider
+from assistants.models import FollowUp, MemoryRefusal, Provider
 from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
@@ -83,11 +84,13 @@ class Things:
     import_id: UUID = UUID(int=0)
     document: UUID = UUID(int=0)
     passage: UUID = UUID(int=0)
+    attachment: UUID = UUID(int=0)
     user: UUID = UUID(int=0)
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
     provider: UUID = UUID(int=0)
+    follow_up: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -133,7 +136,16 @@ def make_things(
         provider = _provider(shared).id
         memory = remember(member=member, layer="semantic", text=f"Remembered {mark}")
         asked = waiting.sweepable(member, ended)
-        kept = asked | library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
+        waits = queueing.ask(
+            member=member, conversation=live.conversation, text=f"Then {mark}", parent_id=live.answer.id
+        )
+        assert isinstance(waits, FollowUp)
+        kept = (
+            asked
+            | {"follow_up": waits.id}
+            | library.make(member, mark, live.conversation)
+            | shelf.sweepable(member, mark)
+        )
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"

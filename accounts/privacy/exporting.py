@@ -1,5 +1,6 @@
 """The job that makes an export: reads the registry of personal data, writes a ZIP, and may die at any point."""
 
+import contextlib
 import logging
 import tempfile
 import time
@@ -110,7 +111,10 @@ def _write_person(job: ExportJob, file: IO[bytes]) -> None:
     for workspace in workspaces:
         with workspace_scope(workspace.id, allow_suspended=True):
             for item in inside:
-                _add(archive, f"workspaces/{workspace.slug}", item, subject, progress)
+                folder = f"workspaces/{workspace.slug}"
+                _add(archive, folder, item, subject, progress)
+                if item.files is not None:
+                    _add_named(archive, folder, item.files(subject))
     _add_files(archive, f"people/{job.user.id}", progress)
     archive.close(of="person", person=job.user.email)
 
@@ -149,6 +153,13 @@ def _add_files(archive: Archive, folder: str, progress: _Progress) -> None:
             with default_storage.open(name) as source:
                 archive.add_file(f"files/{inside}", source)
     progress.advance()
+
+
+def _add_named(archive: Archive, folder: str, names: list[str]) -> None:
+    """Under their last part, which is nobody's choice and never used twice."""
+    for name in names:
+        with contextlib.suppress(FileNotFoundError), default_storage.open(name) as source:
+            archive.add_file(f"{folder}/files/{PurePosixPath(name).name}", source)
 
 
 def _finish(job: ExportJob, name: str, size: int) -> bool:

@@ -35,6 +35,7 @@ def start_trial(
     present = drafts.knowledge_of(assistant) if assistant else []
     draft = replace(draft, knowledge=rules.knowledge_for(member, draft.knowledge, present))
     told = [*drafts.told_by(earlier), {"role": "user", "content": question}]
+    temperature = float(draft.temperature)
     ask = Ask(member.user_id, drafts.draft_of(assistant, draft), question=question, told=tuple(told))
     sized = prompting.draft(ask)
     new = runs.NewRun(
@@ -42,14 +43,10 @@ def start_trial(
         model=draft.model,
         prompt=sized.messages,
         reserved_tokens=sized.reserved_tokens,
+        fallbacks=tuple(draft.fallback_models),
         max_output_tokens=draft.max_output_tokens,
         assistant=assistant,
-        request={
-            "draft": draft.snapshot(),
-            "question": question,
-            "told": told,
-            "temperature": float(draft.temperature),
-        },
+        request={"draft": draft.snapshot(), "question": question, "told": told, "temperature": temperature},
     )
     with transaction.atomic():
         return runs.start_run(member=member, new=new)

@@ -1,17 +1,16 @@
 """What hangs on conversations besides their messages: questions in the queue, files given, thumbs."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.core.files.storage import default_storage
-from django.db import transaction
 from django.db.models import QuerySet
 
 from assistants.models import Attachment, Feedback, FollowUp
+from assistants.retention import erasing
 from config.personal import Exported, Holding, Subject, deleted
+from tenants.scope import current_workspace
 
 
 def _all(label: str, *order: str) -> Callable[[UUID], QuerySet[Any]]:
@@ -27,14 +26,17 @@ def _attachments(subject: Subject) -> QuerySet[Attachment]:
 
 
 def _erase_attachments(subject: Subject) -> int:
-    """With their files."""
+    """With their files and documents, but for what another person's fork still shows."""
     rows = _attachments(subject)
-    files = list(rows.exclude(file="").values_list("file", flat=True))
-    count = rows.count()
-    rows.delete()
-    for name in files:
-        transaction.on_commit(partial(default_storage.delete, name))
+    files, given = erasing.what_hangs_on(rows)
+    count, _ = rows.delete()
+    erasing.erase_given(current_workspace().id, files, given)
     return count
+
+
+def _files(subject: Subject) -> list[str]:
+    rows = _attachments(subject).exclude(file="").order_by("file").distinct("file")
+    return list(rows.values_list("file", flat=True))
 
 
 def _thumbs(subject: Subject) -> QuerySet[Feedback]:
@@ -45,14 +47,15 @@ HELD: list[Holding] = [
     Exported(
         "assistants.FollowUp",
         "Questions that wait for an answer to end",
-        ("conversation_id", "text", "created_at"),
+        ("conversation_id", "text", "error_code", "created_at"),
         person=deleted(_follow_ups),
         workspace=deleted(_all("assistants.FollowUp", "created_at", "id")),
     ),
     Exported(
         "assistants.Attachment",
         "Files given with questions",
-        ("id", "message_id", "name", "media_type", "size_bytes", "created_at"),
+        ("id", "message_id", "document_id", "name", "media_type", "size_bytes", "file", "created_at"),
+        files=_files,
         person=deleted(_attachments, erase=_erase_attachments),
         workspace=deleted(_all("assistants.Attachment", "created_at", "id")),
     ),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from accounts.links import page_url
 from accounts.requests import MemberRequest
-from assistants.chat import queries
+from assistants.chat import attaching, file_presenters, queries
 from assistants.chat.tree import Place, Tree
 from assistants.documents import citing
 from assistants.memory import presenters as memory
@@ -63,6 +63,7 @@ class MessageView:
     rate_url: str = ""
     fork_url: str = ""
     sources: list[citing.Source] = field(default_factory=list)
+    files: list[file_presenters.FileView] = field(default_factory=list)
 
     memories: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tools.CallView] = field(default_factory=list)
@@ -124,6 +125,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     texts = queries.texts_of(ids)
     runs = queries.latest_runs(ids)
     thumbs = queries.feedback_of(request.member, ids)
+    given = attaching.given_with(ids)
     waiting = holds_queries.list_waiting(run.id for run in runs.values() if run.state == Run.State.QUEUED)
     can_chat = request.member.can_chat
     views = []
@@ -131,6 +133,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
         view = _base(request, conversation, place, texts[place.message.id])
         if place.message.role == Message.Role.USER:
             view.can_edit = can_chat
+            view.files = [file_presenters.shown(request, row) for row in given.get(place.message.id, [])]
         else:
             run = runs.get(place.message.id)
             _add_run(request, view, run, conversation, can_chat=can_chat)

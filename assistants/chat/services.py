@@ -1,13 +1,16 @@
 """Writes to conversations. Each sends at most one question and starts at most one run, in one transaction."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
-from assistants.chat import queries
+from assistants.builder import queries as builder
+from assistants.chat import attaching, queries
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -75,18 +78,29 @@ def start_conversation(
     text: str,
     client_id: UUID | None = None,
     choices: Choices = Choices(),  # noqa: B008  frozen
+    attachments: Iterable[UUID] = (),
 ) -> Turn:
-    """A new conversation with its first question. Raises EmptyMessage, MessageTooLong, RunsStopped.
+    """A new conversation with its first question. `attachments`: the member's own unsent files, which go with it.
 
-    The same `client_id` again returns the first turn and starts nothing: the conversation's id is made from it.
+    Raises EmptyMessage, MessageTooLong, RunsStopped, and what `attaching.bind` does. The same `client_id` again returns
+    the first turn and starts nothing: the conversation's id is made from it.
     """
-    text = _checked(text)
+    text = checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
     try:
-        return _begin(member, assistant, text, conversation_id, client_id, choices)
+        with transaction.atomic():
+            conversation = _begin(member, assistant, text, conversation_id, choices)
+            return _ask(
+                member,
+                conversation,
+                parent_id=None,
+                text=text,
+                client_id=client_id,
+                give=_given(member, attachments),
+            )
     except IntegrityError:
-        conversation = Conversation.objects.filter(id=conversation_id).first()
-        earlier = _sent_already(conversation, client_id) if conversation else None
+        begun = Conversation.objects.filter(id=conversation_id).first()
+        earlier = sent_already(begun, client_id) if begun else None
         if earlier is None:
             raise
         return earlier
@@ -97,27 +111,25 @@ def _begin(
     assistant: Assistant,
     text: str,
     conversation_id: UUID,
-    client_id: UUID | None,
     choices: Choices,
-) -> Turn:
-    with transaction.atomic():
-        conversation = Conversation.objects.create(
-            id=conversation_id,
-            owner_id=member.user_id,
-            assistant=assistant,
-            title=_title(text),
-            project=choices.project,
-            is_temporary=choices.is_temporary,
-            uses_memory=choices.uses_memory,
-            updated_at=timezone.now(),
-        )
-        audit.record(
-            "conversation.started",
-            actor=member.actor,
-            workspace_id=member.workspace_id,
-            target=("conversation", conversation.id),
-        )
-        return _ask(member, conversation, parent_id=None, text=text, client_id=client_id)
+) -> Conversation:
+    conversation = Conversation.objects.create(
+        id=conversation_id,
+        owner_id=member.user_id,
+        assistant=assistant,
+        title=_title(text),
+        project=choices.project,
+        is_temporary=choices.is_temporary,
+        uses_memory=choices.uses_memory,
+        updated_at=timezone.now(),
+    )
+    audit.record(
+        "conversation.started",
+        actor=member.actor,
+        workspace_id=member.workspace_id,
+        target=("conversation", conversation.id),
+    )
+    return conversation
 
 
 def send_message(
@@ -127,37 +139,44 @@ def send_message(
     text: str,
     parent_id: UUID | None,
     client_id: UUID | None = None,
+    attachments: Iterable[UUID] = (),
 ) -> Turn:
     """A question under `parent_id` (an answer of this conversation; None begins a new root branch).
 
     The same `client_id` again returns the first turn and starts nothing: a browser may repeat a POST whose answer was
-    lost. Raises EmptyMessage, MessageTooLong, AnswerRunning, NotFound, RunsStopped.
+    lost. `attachments`: the member's own unsent files, which go with it. Raises EmptyMessage, MessageTooLong,
+    AnswerRunning, NotFound, RunsStopped, and what `attaching.bind` does.
     """
-    text = _checked(text)
+    text = checked(text)
     try:
         with transaction.atomic():
-            _lock(conversation)
-            earlier = _sent_already(conversation, client_id)
+            lock(conversation)
+            earlier = sent_already(conversation, client_id)
             if earlier is not None:
                 return earlier
             if parent_id is not None:
                 _refuse_parent(conversation, parent_id)
-            return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id)
+            give = _given(member, attachments)
+            return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id, give=give)
     except IntegrityError:
-        earlier = _sent_already(conversation, client_id)
+        earlier = sent_already(conversation, client_id)
         if earlier is None:
             raise
         return earlier
 
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
-    """Asks again in other words: a sibling of the question, with its own answer. The old branch stays."""
-    text = _checked(text)
+    """Asks again in other words: a sibling of the question, with its files and its own answer. The old branch stays."""
+    text = checked(text)
     if question.role != Message.Role.USER:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(question.conversation)
-        return _ask(member, question.conversation, parent_id=question.parent_id, text=text)
+        lock(question.conversation)
+
+        def give(again: Message) -> None:
+            attaching.copy(member=member, made={question.id: again})
+
+        return _ask(member, question.conversation, parent_id=question.parent_id, text=text, give=give)
 
 
 def regenerate(*, member: Member, answer: Message) -> Turn:
@@ -165,7 +184,7 @@ def regenerate(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         return _answer(member, answer.conversation, answer.parent)
 
@@ -178,7 +197,7 @@ def retry(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         latest = answer.runs.order_by("-created_at").first()
         if latest is None or latest.state == Run.State.DONE:
@@ -215,11 +234,12 @@ def rate(*, member: Member, answer: Message, is_good: bool | None, comment: str 
 
 def fork(*, member: Member, message: Message) -> Conversation:
     """A conversation of one's own with the branch up to a message, its answers without their runs: nothing is charged
-    again. Raises NotFound for an empty answer."""
+    again. Raises NotFound for an empty answer; AssistantArchived and AssistantWithdrawn where it could not go on."""
     branch = queries.branch_up_to(message)
     if not branch or (message.role == Message.Role.ASSISTANT and not message.text):
         raise errors.NotFound()
     source = message.conversation
+    builder.require_usable(member, source.assistant)
     with transaction.atomic():
         made = Conversation.objects.create(
             owner_id=member.user_id,
@@ -233,12 +253,10 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
-        parent: Message | None = None
-        for role, text, created_at in branch:
-            parent = Message.objects.create(
-                conversation=made, parent=parent, role=role, text=text, created_at=created_at
-            )
-        Conversation.objects.filter(id=made.id).update(current_leaf_id=parent.id if parent else None)
+        rows = _copied(made, branch)
+        Message.objects.bulk_create(rows)
+        attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))
+        Conversation.objects.filter(id=made.id).update(current_leaf_id=rows[-1].id)
         audit.record(
             "conversation.started",
             actor=member.actor,
@@ -248,13 +266,24 @@ def fork(*, member: Member, message: Message) -> Conversation:
     return made
 
 
+def _copied(made: Conversation, branch: list[tuple[UUID, str, str, datetime]]) -> list[Message]:
+    """One below the other, in one insert: PostgreSQL checks the parents when the transaction ends."""
+    ids = [uuid4() for _ in branch]
+    return [
+        Message(
+            id=row_id, conversation=made, parent_id=parent_id, role=role, text=text, created_at=created_at
+        )
+        for row_id, parent_id, (_, role, text, created_at) in zip(ids, [None, *ids], branch, strict=False)
+    ]
+
+
 def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
     """Remembers which branch was looked at last."""
     if conversation.current_leaf_id != leaf_id:
         Conversation.objects.filter(id=conversation.id).update(current_leaf_id=leaf_id)
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
     text = text.replace("\x00", "").strip()
     if not text:
         raise EmptyMessage()
@@ -270,13 +299,13 @@ def _title(text: str) -> str:
     return line[:TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def _lock(conversation: Conversation) -> None:
+def lock(conversation: Conversation) -> None:
     """One writer per conversation at a time. Raises NotFound when it was erased meanwhile."""
     if Conversation.objects.select_for_update().filter(id=conversation.id).first() is None:
         raise errors.NotFound()
 
 
-def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
+def sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
     if client_id is None:
         return None
     question = conversation.messages.filter(client_id=client_id).first()
@@ -305,7 +334,9 @@ def _ask(
     parent_id: UUID | None,
     text: str,
     client_id: UUID | None = None,
+    give: Callable[[Message], None] | None = None,
 ) -> Turn:
+    """`give`: what brings the question its files, before the prompt is measured."""
     question = Message.objects.create(
         conversation=conversation,
         parent_id=parent_id,
@@ -314,8 +345,17 @@ def _ask(
         client_id=client_id,
         created_at=timezone.now(),
     )
+    if give is not None:
+        give(question)
     wishes.grant(member=member, text=text)
     return _answer(member, conversation, question)
+
+
+def _given(member: Member, ids: Iterable[UUID]) -> Callable[[Message], None]:
+    def give(question: Message) -> None:
+        attaching.bind(member=member, question=question, ids=ids)
+
+    return give
 
 
 def _answer(member: Member, conversation: Conversation, question: Message) -> Turn:

@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -11,10 +11,13 @@ from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
-from assistants.chat import presenters, queries, services
+from assistants.chat import asking, attaching, news, presenters, queries, queue_views, queueing, services
+from assistants.chat.asking import Asked
+from assistants.chat.queue_views import read_uuid, see_other
 from assistants.chat.tree import Tree
 from assistants.models import Assistant, Conversation, Message, Project
 from assistants.projects import queries as projects
+from assistants.prompting import given
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config import errors
@@ -29,27 +32,24 @@ PAGE = "assistants/chat.html"
 def chat(request: MemberRequest) -> HttpResponse:
     """GET: an empty composer. POST: starts a conversation."""
     if request.method != "POST":
-        assistant = _chosen_assistant(request, request.GET.get("assistant"))
-        return render(
-            request,
-            PAGE,
-            {
-                **_assistants(request, assistant),
-                "conversation": None,
-                "draft_key": "new",
-                "project": _project(request, request.GET.get("project")),
-            },
-        )
+        return render(request, PAGE, _new_context(request))
     check(request.member, Permission.CHAT)
-    turn = services.start_conversation(
-        member=request.member,
-        assistant=_chosen_assistant(request, request.POST.get("assistant")),
-        text=request.POST.get("text", ""),
-        client_id=_uuid(request.POST.get("client_id")),
-        choices=_choices(request),
-    )
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, None)
+    try:
+        turn = services.start_conversation(
+            member=request.member,
+            assistant=_chosen_assistant(request, request.POST.get("assistant")),
+            text=asked.text,
+            client_id=read_uuid(request.POST.get("client_id")),
+            choices=_choices(request),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), None, refusal)
     url = page_url(request, "conversation", conversation_id=turn.conversation.id)
-    return HttpResponseClientRedirect(url) if request.htmx else _see_other(url)
+    return HttpResponseClientRedirect(url) if request.htmx else see_other(url)
 
 
 @requires(Permission.VIEW)
@@ -59,14 +59,14 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     before it, for htmx as a piece of the transcript."""
     row = queries.access_conversation(request.member, conversation_id)
     leaf_id = row.current_leaf_id
-    at = _uuid(request.GET.get("at"))
+    at = read_uuid(request.GET.get("at"))
     if at is not None:
         tree = Tree(queries.list_nodes(row))
         if at not in tree.by_id:
             raise errors.NotFound()
         leaf_id = tree.leaf_below(at)
         services.show_branch(conversation=row, leaf_id=leaf_id)
-    before = _uuid(request.GET.get("before"))
+    before = read_uuid(request.GET.get("before"))
     if before is not None and request.htmx:
         shown = presenters.transcript(request, row, leaf_id, before=before)
         return render(request, "assistants/_earlier.html", {**_shown(shown), "conversation": row})
@@ -86,18 +86,38 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 @starts_runs
 @require_POST
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """`parent`: the last message that the page shows. While an answer runs the question waits for its end."""
     row = queries.access_conversation(request.member, conversation_id)
-    turn = services.send_message(
-        member=request.member,
-        conversation=row,
-        text=request.POST.get("text", ""),
-        parent_id=_uuid(request.POST.get("parent")) or row.current_leaf_id,
-        client_id=_uuid(request.POST.get("client_id")),
-    )
-    if not request.htmx:
-        return _see_other(page_url(request, "conversation", conversation_id=row.id))
-    messages = presenters.turn(request, row, [turn.question.id, turn.answer.id])
-    return render(request, "assistants/_turn.html", {"messages": messages, "conversation": row})
+    asked = asking.read(request)
+    if asked.refusals:
+        return _again(request, asked, row)
+    parent_id = read_uuid(request.POST.get("parent")) or row.current_leaf_id
+    try:
+        made = queueing.ask(
+            member=request.member,
+            conversation=row,
+            text=asked.text,
+            parent_id=parent_id,
+            client_id=read_uuid(request.POST.get("client_id")),
+            attachments=asked.attachments,
+        )
+    except attaching.AttachmentRefused as refusal:
+        return _again(request, asking.refused(asked, refusal), row, refusal)
+    return queue_views.shown(request, row, made, after=parent_id)
+
+
+@requires(Permission.CHAT)
+@open_while_read_only
+@require_POST
+def follow_up_edit(request: MemberRequest, follow_up_id: UUID) -> HttpResponse:
+    """Takes it back into the composer: static/js/queue.js puts it there, without scripts the page comes with it."""
+    waiting = queries.access_follow_up(request.member, follow_up_id)
+    row = waiting.conversation
+    again = Asked(queueing.remove(follow_up=waiting), [UUID(each) for each in waiting.attachments])
+    if request.htmx:
+        return queue_views.queue_shown(request, row)
+    page = _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, again))
 
 
 @requires(Permission.VIEW)
@@ -149,7 +169,7 @@ def message_rate(request: MemberRequest, conversation_id: UUID, message_id: UUID
     services.rate(member=request.member, answer=row, is_good=is_good, comment=request.POST.get("comment", ""))
     if request.htmx:
         return _one(request, row)
-    return _see_other(page_url(request, "conversation", conversation_id=conversation_id))
+    return see_other(page_url(request, "conversation", conversation_id=conversation_id))
 
 
 @requires(Permission.CHAT)
@@ -157,7 +177,7 @@ def message_rate(request: MemberRequest, conversation_id: UUID, message_id: UUID
 def message_fork(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
     made = services.fork(member=request.member, message=row)
-    return _see_other(page_url(request, "conversation", conversation_id=made.id))
+    return see_other(page_url(request, "conversation", conversation_id=made.id))
 
 
 @requires(Permission.VIEW)
@@ -177,18 +197,41 @@ def run_stop(request: MemberRequest, run_id: UUID) -> HttpResponse:
     if request.htmx or request.headers.get("X-Requested-With"):
         return HttpResponse(status=204)
     back = queries.get_conversation_id(run)
-    return _see_other(
+    return see_other(
         page_url(request, "conversation", conversation_id=back) if back else page_url(request, "chat")
     )
 
 
 def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     if not request.htmx:
-        return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
+        return see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
     shown = presenters.transcript(request, turn.conversation, turn.answer.id)
     return render(
         request, "assistants/_transcript.html", {**_shown(shown), "conversation": turn.conversation}
     )
+
+
+def _again(
+    request: MemberRequest,
+    asked: Asked,
+    row: Conversation | None,
+    refusal: attaching.AttachmentRefused | None = None,
+) -> HttpResponse:
+    """The page with what was written and given still in it; for htmx, whose page has it, the refusal alone."""
+    if request.htmx and refusal is not None:
+        raise refusal
+    page = _new_context(request) if row is None else _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, asked), status=asked.status)
+
+
+def _new_context(request: MemberRequest) -> dict[str, object]:
+    chosen = request.POST if request.method == "POST" else request.GET
+    return {
+        **_assistants(request, _chosen_assistant(request, chosen.get("assistant"))),
+        "conversation": None,
+        "draft_key": "new",
+        "project": _project(request, chosen.get("project")),
+    }
 
 
 def _shown(shown: presenters.Transcript) -> dict[str, object]:
@@ -206,6 +249,7 @@ def _conversation_context(
     shown = presenters.transcript(request, row, leaf_id, **part)
     return {
         **_assistants(request, row.assistant),
+        "queue": news.queue_of(request, row),
         "conversation": row,
         **_shown(shown),
         "conversation_cost": presenters.conversation_cost(row),
@@ -215,16 +259,24 @@ def _conversation_context(
 
 def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object]:
     rows = list(builder_queries.list_assistants(request.member))
+    seeing = given.seeing({selected.model, *(row.model for row in rows)})
     return {
         "assistant": selected,
+        "sees_images": selected.model in seeing,
         "assistants": [
-            {"id": row.id, "name": row.name, "is_selected": row.id == selected.id} for row in rows
+            {
+                "id": row.id,
+                "name": row.name,
+                "is_selected": row.id == selected.id,
+                "sees_images": row.model in seeing,
+            }
+            for row in rows
         ],
     }
 
 
 def _project(request: MemberRequest, text: str | None) -> Project | None:
-    chosen = _uuid(text)
+    chosen = read_uuid(text)
     return projects.access_project(request.member, chosen) if chosen else None
 
 
@@ -236,22 +288,9 @@ def _choices(request: MemberRequest) -> services.Choices:
 
 
 def _chosen_assistant(request: MemberRequest, text: str | None) -> Assistant:
-    chosen, member = _uuid(text), request.member
+    chosen, member = read_uuid(text), request.member
     return (
         builder_queries.access_assistant(member, chosen)
         if chosen
         else builder_queries.get_default_assistant(member)
     )
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
-
-
-def _see_other(url: str) -> HttpResponseRedirect:
-    response = redirect(url)
-    response.status_code = 303
-    return response

@@ -58,6 +58,8 @@ def row(request: MemberRequest, document: Document) -> Row:
 def place_of(request: MemberRequest, document: Document) -> str:
     if document.project is not None:
         return document.project.name
+    if document.kind == Document.Kind.GIVEN:
+        return "Given with a question"
     if document.owner_id == request.member.user_id:
         return "Yours, shared with everyone" if document.is_shared else "Only you"
     return "Shared with everyone" if document.is_shared else "Knowledge of an assistant"

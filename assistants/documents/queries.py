@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from accounts import queries as accounts_queries
@@ -60,7 +60,8 @@ def visible_to_person(person_id: UUID) -> QuerySet[Document]:
     # SECURITY: a document of one person is no other's, whatever their role; a résumé never is.
     mine = Q(owner_id=person_id, project=None) | Q(project__in=projects_of(person_id))
     shared = Q(project=None, is_shared=True, kind=Document.Kind.FILE)
-    return Document.objects.filter(mine | shared)
+    # What was given with a question is for that conversation alone.
+    return Document.objects.filter(mine | shared).exclude(kind=Document.Kind.GIVEN)
 
 
 def visible_to(member: Member) -> QuerySet[Document]:
@@ -69,14 +70,15 @@ def visible_to(member: Member) -> QuerySet[Document]:
 
 
 def readable_by(member: Member) -> QuerySet[Document]:
-    """Besides the library what an answer may cite: knowledge of assistants that the member may use."""
+    """Besides the library what an answer may cite: knowledge of assistants that the member may use, and what was given
+    with questions in conversations that they see."""
     known = AssistantKnowledge.objects.filter(
         document=OuterRef("id"), assistant__in=builder_queries.list_assistants(member)
     )
-    given = Attachment.objects.filter(
-        document=OuterRef("id"), message__conversation__project__in=projects_of(member.user_id)
-    )
-    mine = Q(id__in=visible_to(member).values("id"))
+    talk = Q(message__conversation__owner_id=member.user_id)
+    talk |= Q(message__conversation__project__in=projects_of(member.user_id))
+    given = Attachment.objects.filter(talk, document=OuterRef("id"), message__conversation__deleted_at=None)
+    mine = Q(id__in=visible_to(member).values("id")) | Q(owner_id=member.user_id, kind=Document.Kind.GIVEN)
     return Document.objects.filter(mine | Exists(known) | Exists(given))
 
 
@@ -180,8 +182,10 @@ def get_profile(person_id: UUID) -> ResumeProfile | None:
 def stored_bytes() -> int:
     """All files of the workspace: documents, and what was given with questions without becoming one."""
     documents = Document.objects.aggregate(sum=Coalesce(Sum("size_bytes"), Value(0)))["sum"]
-    loose = Attachment.objects.filter(document=None).exclude(file="")
-    return int(documents) + int(loose.aggregate(sum=Coalesce(Sum("size_bytes"), Value(0)))["sum"])
+    # A question that was edited, and a fork, show the same file.
+    loose = Attachment.objects.filter(document=None).exclude(file="").values("file")
+    files = loose.annotate(size=Max("size_bytes"))
+    return int(documents) + int(files.aggregate(sum=Coalesce(Sum("size"), Value(0)))["sum"])
 
 
 def count_by_state(member: Member) -> dict[str, int]:

@@ -46,7 +46,8 @@ def upload(
     """Takes a file in; a worker reads it afterwards. The member may use `project`.
 
     A file of the same name in the same place, uploaded by the same person, takes the former one's place: its passages
-    stay until the new ones are there. The same content again changes nothing. Of résumés everybody has one.
+    stay until the new ones are there. The same content again changes nothing. Of résumés everybody has one; what
+    is given with a question never takes the place of another one.
     Raises FileRefused (see `intake.examine`) and QuotaExceeded.
     """
     examined, values = _examined(file)
@@ -55,7 +56,7 @@ def upload(
     with _stored(member.workspace_id, file, examined.extension) as stored, transaction.atomic():
         # The counter's lock lets one upload in at a time: nobody else makes a document of this name meanwhile.
         gauges.note(member.workspace_id, Meter.STORED_BYTES, present=queries.stored_bytes)
-        former = Document.objects.select_for_update().filter(**same).order_by("-created_at").first()
+        former = _former(kind, same)
         if former is not None:
             return _replace(member, former, values, stored)
         _take(member.workspace_id, file.size or 0)
@@ -66,6 +67,12 @@ def upload(
         _record(member, "document.uploaded", document)
         _enqueue_on_commit(member.workspace_id, document.id)
         return document
+
+
+def _former(kind: str, same: Mapping[str, Any]) -> Document | None:
+    if kind == Document.Kind.GIVEN:
+        return None
+    return Document.objects.select_for_update().filter(**same).order_by("-created_at").first()
 
 
 def replace(*, member: Member, document: Document, file: UploadedFile) -> Document:
@@ -118,6 +125,8 @@ def delete(*, member: Member, document: Document) -> None:
 def erase(ids: list[UUID]) -> int:
     """Rows, passages, vectors; the files once the transaction is committed. Returns how many documents. Inside a
     transaction, in the workspace."""
+    if not ids:
+        return 0
     rows = Document.objects.filter(id__in=ids)
     names = [name for name in rows.values_list("file", flat=True) if name]
     chunks = DocumentChunk.objects.filter(document_id__in=ids)

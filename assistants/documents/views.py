@@ -139,7 +139,9 @@ def _page(
         "passages": presenters.passages(request, row, chunks[:PASSAGES_SHOWN], shown),
         "before_url": f"{document_url}?from={max(1, begin - PASSAGES_SHOWN)}" if begin > 1 else "",
         "after_url": f"{document_url}?from={begin + PASSAGES_SHOWN}" if len(chunks) > PASSAGES_SHOWN else "",
-        "may_share": row.owner_id == request.member.user_id and row.project_id is None,
+        "may_share": row.owner_id == request.member.user_id
+        and row.project_id is None
+        and row.kind == Document.Kind.FILE,
         "is_resume": row.kind == Document.Kind.RESUME,
         "accept": formats.ACCEPT,
         "refusal": refusal,

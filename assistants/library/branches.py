@@ -1,5 +1,6 @@
 """A branch of a conversation as plain values: what is shared and exported of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,13 +13,14 @@ from assistants.models import Conversation, Message
 
 @dataclass(frozen=True)
 class Said:
-    """`role`: user or assistant. `author`: how the page names who said it."""
+    """`role`: user or assistant. `author`: how the page names who said it. `files`: names of what was given with it."""
 
     id: UUID
     role: str
     author: str
     text: str
     created_at: datetime
+    files: tuple[str, ...] = ()
 
     def as_snapshot(self) -> dict[str, Any]:
         """Without ids: who reads a copy learns nothing of where it came from."""
@@ -27,6 +29,7 @@ class Said:
             "author": self.author,
             "text": self.text,
             "created_at": self.created_at.isoformat(),
+            "files": list(self.files),
         }
 
 
@@ -34,18 +37,19 @@ ASKER = "Question"
 
 
 def shown(conversation: Conversation, leaf_id: UUID | None = None) -> list[Said]:
-    """The branch that was looked at last, or the one that ends at `leaf_id`; what has no text is left out. Two
+    """The branch that was looked at last, or the one that ends at `leaf_id`; what has no text is left out. Three
     queries."""
     places = Tree(chat.list_nodes(conversation)).branch(leaf_id or conversation.current_leaf_id)
-    texts = chat.texts_of([place.message.id for place in places])
+    ids = [place.message.id for place in places]
+    texts, files = chat.texts_of(ids), chat.file_names_of(ids)
     name = conversation.assistant.name
     return [
-        _said(place.message, texts.get(place.message.id, ""), name)
+        _said(place.message, texts.get(place.message.id, ""), name, files.get(place.message.id, ()))
         for place in places
         if texts.get(place.message.id)
     ]
 
 
-def _said(message: Node, text: str, assistant: str) -> Said:
+def _said(message: Node, text: str, assistant: str, files: Sequence[str]) -> Said:
     author = ASKER if message.role == Message.Role.USER else assistant
-    return Said(message.id, message.role, author, text, message.created_at)
+    return Said(message.id, message.role, author, text, message.created_at, tuple(files))

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.text import slugify
 
+from assistants.chat import queries as chat
 from assistants.library import branches, pdf
 from assistants.library.pdf import blocks
 from assistants.models import Conversation
@@ -42,7 +43,7 @@ class Export:
 
 
 def export(conversation: Conversation, kind: str, workspace: WorkspaceRef) -> Export:
-    """Two queries. Raises UnknownFormat, TooLongForPdf."""
+    """Three queries. Raises UnknownFormat, TooLongForPdf."""
     makers = {"md": as_markdown, "json": as_json, "pdf": as_pdf}
     if kind not in makers:
         raise UnknownFormat()
@@ -58,7 +59,7 @@ def as_markdown(conversation: Conversation, workspace: WorkspaceRef) -> Export:
     ]
     for said in branches.shown(conversation):
         moment = said.created_at.astimezone(zone).strftime(MOMENT)
-        parts += [f"## {_line(said.author)}, {moment}", said.text.strip()]
+        parts += [f"## {_line(said.author)}, {moment}", said.text.strip() + _files(said.files)]
     return Export(
         _name(conversation, "md"), "text/markdown; charset=utf-8", ("\n\n".join(parts) + "\n").encode()
     )
@@ -66,7 +67,8 @@ def as_markdown(conversation: Conversation, workspace: WorkspaceRef) -> Export:
 
 def as_json(conversation: Conversation, workspace: WorkspaceRef) -> Export:
     """Every message of every branch with its parent: what an import elsewhere needs."""
-    rows = conversation.messages.defer("search").order_by("created_at", "id")
+    rows = list(conversation.messages.defer("search").order_by("created_at", "id"))
+    files = chat.file_names_of([row.id for row in rows])
     messages = [
         {
             "id": str(row.id),
@@ -74,6 +76,7 @@ def as_json(conversation: Conversation, workspace: WorkspaceRef) -> Export:
             "role": row.role,
             "text": row.text,
             "created_at": row.created_at.isoformat(),
+            "files": files.get(row.id, []),
         }
         for row in rows
     ]
@@ -102,13 +105,17 @@ def as_pdf(conversation: Conversation, workspace: WorkspaceRef) -> Export:
             "author": row.author,
             "role": row.role,
             "moment": row.created_at.astimezone(zone).strftime(MOMENT),
-            "blocks": blocks.read(row.text),
+            "blocks": blocks.read(row.text + _files(row.files)),
         }
         for row in said
     ]
     facts = f"{conversation.assistant.name} · {_when(conversation, zone)}"
     content = pdf.compose({"title": conversation.title, "facts": facts, "messages": messages})
     return Export(_name(conversation, "pdf"), "application/pdf", content)
+
+
+def _files(names: tuple[str, ...]) -> str:
+    return "\n\nFiles: " + ", ".join(_line(name) for name in names) if names else ""
 
 
 def _when(conversation: Conversation, zone: ZoneInfo) -> str:

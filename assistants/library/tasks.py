@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from assistants.chat import attaching
 from assistants.library import services
 from assistants.library.importing import services as importing
 
@@ -32,4 +33,5 @@ def purge_deleted() -> None:
 def purge_deleted_in(*, workspace_id: str, **_: Any) -> None:
     now = timezone.now()
     services.purge(UUID(workspace_id), now=now)
+    attaching.sweep(UUID(workspace_id), now=now)
     importing.wake_all_stale(UUID(workspace_id), now=now)

@@ -9,6 +9,7 @@ from django.db.models import Q
 class Document(models.Model):
     """An uploaded file and how far its reading has come. Its file's name in the storage: tenants.keys.file_name.
 
+    One that was GIVEN with a question stands in no library and goes with the conversations it was given in.
     `project`: seen by its members; without one by its owner, or by the whole workspace when `is_shared`.
     `attempt` is the fencing token of whoever reads it and only grows; `tries`: how often this version was begun.
     """
@@ -16,6 +17,7 @@ class Document(models.Model):
     class Kind(models.TextChoices):
         FILE = "file"
         RESUME = "resume"
+        GIVEN = "given"
 
     class State(models.TextChoices):
         UPLOADED = "uploaded"

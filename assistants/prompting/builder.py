@@ -23,33 +23,35 @@ def ask_of(run: Run) -> Ask:
     if answer is None:
         return Ask(run.owner_id, run.assistant)
     question = answer.parent.text if answer.parent is not None else ""
-    return Ask(run.owner_id, run.assistant, answer.conversation, answer, question)
+    return Ask(run.owner_id, run.assistant, answer.conversation, answer, question, model=run.model)
 
 
 def draft(ask: Ask) -> Draft:
-    """For the size of the hold: before the sources were searched."""
+    """For the size of the hold: before the sources were searched. Pictures are counted, and not read."""
     reserved = sum(source.reserve(ask) for source in SOURCES)
-    return Draft(_messages(ask, [], _told(ask)[0]), reserved + tokens.count(DATA_NOTE) if reserved else 0)
+    reserved += tokens.count(DATA_NOTE) if reserved else 0
+    told = _told(ask)
+    return Draft(_messages(ask, [], told.messages), reserved + told.image_tokens(ask.asked_model))
 
 
 def build(ask: Ask) -> Prompt:
     """For the worker."""
     blocks = [block for source in SOURCES for block in source.blocks(ask)]
     used = [item for block in blocks for item in block.used]
-    told, cut = _told(ask)
+    told = _told(ask)
     left_out = {block.name: block.left_out for block in blocks if block.left_out}
-    if cut:
-        left_out["working"] = cut
+    if told.cut:
+        left_out["working"] = told.cut
     context: dict[str, Any] = {}
     if used:
         context["used"] = used
     if left_out:
         context["left_out"] = left_out
-    return Prompt(_messages(ask, blocks, told), context)
+    return Prompt(_messages(ask, blocks, told.with_images()), context)
 
 
-def _told(ask: Ask) -> tuple[list[dict[str, Any]], int]:
-    return (list(ask.told), 0) if ask.told else history.of_branch_and_cut(ask.answer)
+def _told(ask: Ask) -> history.Told:
+    return history.Told(list(ask.told)) if ask.told else history.told(ask.answer, ask.asked_model)
 
 
 def _messages(ask: Ask, blocks: list[Block], told: list[dict[str, Any]]) -> list[dict[str, Any]]:

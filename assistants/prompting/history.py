@@ -1,12 +1,15 @@
 """As much of the branch as fits, newest first."""
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 from assistants.llm import tokens
 from assistants.models import Message
+from assistants.prompting import given
+from assistants.prompting.given import Given
 
 HISTORY_TOKENS = 12_000
 MAX_DEPTH = 400
@@ -19,27 +22,64 @@ WITH RECURSIVE branch(id, parent_id, role, text, depth) AS (
     SELECT m.id, m.parent_id, m.role, m.text, b.depth + 1
     FROM assistants_message m JOIN branch b ON m.id = b.parent_id WHERE b.depth < %s
 )
-SELECT role, text FROM branch ORDER BY depth
+SELECT id, role, text, EXISTS (SELECT 1 FROM assistants_attachment a WHERE a.message_id = branch.id)
+FROM branch ORDER BY depth
 """
 
 
+class Said(NamedTuple):
+    id: UUID
+    role: str
+    text: str
+    has_files: bool
+
+
+@dataclass(frozen=True)
+class Told:
+    """`messages`: as text. `files`: what was given with each of them, by its place.
+    `cut`: how many earlier messages (of the last MAX_DEPTH) did not fit."""
+
+    messages: list[dict[str, Any]]
+    cut: int = 0
+    files: dict[int, list[Given]] = field(default_factory=dict)
+
+    def image_tokens(self, model: str) -> int:
+        return given.cost(self.files.values(), model)
+
+    def with_images(self) -> list[dict[str, Any]]:
+        """With the pictures that are sent. Reads their files."""
+        return [
+            {**message, "content": given.content(message["content"], self.files.get(place, []))}
+            for place, message in enumerate(self.messages)
+        ]
+
+
 def of_branch(answer: Message | None) -> list[dict[str, Any]]:
-    """Chat messages up to the question that `answer` stands under. One query."""
-    return of_branch_and_cut(answer)[0]
+    """Chat messages up to the question that `answer` stands under. One query, two with files."""
+    return told(answer, "").messages
 
 
-def of_branch_and_cut(answer: Message | None) -> tuple[list[dict[str, Any]], int]:
-    """As `of_branch`, and how many earlier messages (of the last MAX_DEPTH) did not fit. One query."""
+def told(answer: Message | None, model: str) -> Told:
+    """What `model` is told of the branch. One query; with files two, three for an own model."""
     if answer is None or answer.parent_id is None:
-        return [], 0
-    newest_first = [row for row in _branch(answer.parent_id) if row[1]]
-    told = fitting(newest_first)
-    return told, len(newest_first) - len(told)
+        return Told([])
+    newest_first = [row for row in _branch(answer.parent_id) if row.text]
+    with_files = [row.id for row in newest_first if row.has_files]
+    found = given.of_messages(with_files, model) if with_files else {}
+    has_vision = bool(found) and given.sees(model)
+    texts = [
+        (row.role, given.noted(row.text, found.get(row.id, []), has_vision=has_vision))
+        for row in newest_first
+    ]
+    messages = fitting(texts)
+    kept = list(reversed(newest_first[: len(messages)]))
+    files = {place: found[row.id] for place, row in enumerate(kept) if row.id in found}
+    return Told(messages, len(newest_first) - len(messages), files)
 
 
 def of_branch_until(message: Message, *, room: int) -> list[dict[str, Any]]:
-    """As `of_branch`, up to and with `message`, as much as fits into `room` tokens."""
-    return fitting(_branch(message.id), room=room)
+    """As `of_branch`, up to and with `message`, as much as fits into `room` tokens, without files."""
+    return fitting([(row.role, row.text) for row in _branch(message.id)], room=room)
 
 
 def fitting(newest_first: list[tuple[str, str]], *, room: int | None = None) -> list[dict[str, Any]]:
@@ -57,7 +97,7 @@ def fitting(newest_first: list[tuple[str, str]], *, room: int | None = None) -> 
     return list(reversed(chosen))
 
 
-def _branch(message_id: UUID) -> list[tuple[str, str]]:
+def _branch(message_id: UUID) -> list[Said]:
     with connection.cursor() as cursor:
         cursor.execute(BRANCH, [message_id, MAX_DEPTH])
-        return list(cursor.fetchall())
+        return [Said(*row) for row in cursor.fetchall()]

@@ -12,6 +12,7 @@ class Ask:
     """`answer`: the message that is to be written, under its question. `question`: that question's text.
 
     `told`: chat messages up to the question, where they stand in no conversation (the test of a draft).
+    `model`: that is asked, where it is not the assistant's present one.
     """
 
     person_id: UUID
@@ -20,6 +21,11 @@ class Ask:
     answer: Message | None = None
     question: str = ""
     told: tuple[dict[str, Any], ...] = ()
+    model: str = ""
+
+    @property
+    def asked_model(self) -> str:
+        return self.model or (self.assistant.model if self.assistant is not None else "")
 
 
 @dataclass(frozen=True)

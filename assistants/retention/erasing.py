@@ -11,11 +11,16 @@ from uuid import UUID
 import redis
 from django.core.files.storage import default_storage
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
-from assistants.models import Attachment, Conversation, Run
+from assistants.documents import queries as document_queries
+from assistants.documents import services as documents
+from assistants.models import Attachment, Conversation, Document, Run
 from config import redis as redis_clients
 from tenants import keys
 from tenants.connection import connection
+from usage import gauges
+from usage.models import Meter
 
 logger = logging.getLogger(__name__)
 
@@ -26,13 +31,34 @@ def erase_conversations(workspace_id: UUID, ids: list[UUID]) -> None:
     if not ids:
         return
     runs = list(Run.objects.filter(message__conversation_id__in=ids).values_list("id", flat=True))
-    given = Attachment.objects.filter(message__conversation_id__in=ids).exclude(file="")
-    files = set(given.values_list("file", flat=True))
+    files, given = what_hangs_on(Attachment.objects.filter(message__conversation_id__in=ids))
     _erase(Conversation, '"id" = ANY (%s)', ids)
-    # A fork shows the same files.
-    files -= set(Attachment.objects.filter(file__in=files).values_list("file", flat=True))
+    erase_given(workspace_id, files, given)
     transaction.on_commit(partial(forget_streams, workspace_id, runs))
-    transaction.on_commit(partial(delete_files, sorted(files)))
+
+
+def what_hangs_on(rows: QuerySet[Attachment]) -> tuple[set[str], set[UUID]]:
+    """Names of files, ids of documents: asked before the rows go. One query."""
+    found = list(rows.values_list("file", "document_id"))
+    return {file for file, _ in found if file}, {document for _, document in found if document}
+
+
+def erase_given(workspace_id: UUID, files: set[str], given: set[UUID]) -> None:
+    """What nobody shows any more of files that were given with questions, when the rows that named them are gone.
+    Inside the caller's transaction, in the workspace."""
+    if given:
+        documents.erase(list(_left_alone(given)))
+    if files:
+        # A fork and an edited question show the same files.
+        files = files - set(Attachment.objects.filter(file__in=files).values_list("file", flat=True))
+        gauges.note(workspace_id, Meter.STORED_BYTES, present=document_queries.stored_bytes)
+        transaction.on_commit(partial(delete_files, sorted(files)))
+
+
+def _left_alone(given: set[UUID]) -> QuerySet[Document, UUID]:
+    still = Attachment.objects.filter(document=OuterRef("id"))
+    rows = Document.objects.filter(~Exists(still), id__in=given, kind=Document.Kind.GIVEN)
+    return rows.values_list("id", flat=True)
 
 
 def _erase(model: type[models.Model], where: str, ids: list[UUID]) -> None:

@@ -22,7 +22,7 @@ class Books:
         """A call that said nothing and was not counted is not charged."""
         spoken = text + "".join(call["function"]["name"] + call["function"]["arguments"] for call in calls)
         if spoken and (usage is None or usage.output_tokens == 0):
-            read = tokens.count_prompt(request.messages, request.extra.get("tools"))
+            read = tokens.count_prompt(request.messages, request.extra.get("tools"), model=request.model)
             usage = Usage(read, tokens.count(spoken), 0, 0)
             self._is_estimated = True
         if usage is not None:

@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from assistants.simulator import schemas
+from assistants.simulator import schemas, sights
 from assistants.simulator.chat_request import ChatRequest, text_of
 
 QUOTED = 600
 TITLE_LIMIT = 100
 CODING = re.compile(r"\b(code|python|javascript|typescript|function|script|regex|sql|algorithm)\b", re.I)
 BLOCK = re.compile(r"<(memory|document)\b([^<>]*)>(.*?)</\1>", re.I | re.S)
+MARK = re.compile(r"</?(?:memory|document)\b[^<>]*>", re.I)
 TITLE = re.compile(r"""\b(?:title|name|source)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I)
 CLOSING = "Set `OPENAI_API_KEY` to have a real model answer."
 
@@ -38,9 +39,9 @@ def first_words(text: str, number: int) -> str:
 
 
 def sentences_of(text: str) -> list[str]:
-    return [clip(each.strip()) for each in re.split(r"(?<=[.!?])\s+|\n+", text) if each.strip()][
-        : schemas.MOST_LISTED
-    ]
+    """Without the marks around what is quoted."""
+    found = re.split(r"(?<=[.!?])\s+|\n+", MARK.sub(" ", text))
+    return [clip(each.strip()) for each in found if each.strip()][: schemas.MOST_LISTED]
 
 
 def clip(text: str, length: int = QUOTED) -> str:
@@ -102,7 +103,10 @@ def _facts(request: ChatRequest) -> Iterator[tuple[str, str]]:
         yield "Earlier messages", str(earlier)
     contents = [each["content"] for each in request.messages if isinstance(each["content"], list)]
     parts = [part["type"] for content in contents for part in content]
-    for kind, name in (("image_url", "Images"), ("input_audio", "Recordings"), ("file", "Files")):
+    seen = sights.look_at_all(contents)
+    if seen:
+        yield "Images", f"{len(seen)} ({'; '.join(str(sight) for sight in seen)})"
+    for kind, name in (("input_audio", "Recordings"), ("file", "Files")):
         if kind in parts:
             yield name, str(parts.count(kind))
     if request.tools:

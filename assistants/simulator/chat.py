@@ -42,7 +42,7 @@ class Draft:
 def plan_chat(body: bytes, number: int) -> Plan:
     """Raises ProviderError. `number` makes the ids of the answer its own."""
     request = read_chat(body)
-    prompt = tokens.count_prompt(request.messages, request.tools)
+    prompt = tokens.count_prompt(request.messages, request.tools, request.model)
     if prompt > catalogue.CONTEXT_WINDOW:
         window = catalogue.CONTEXT_WINDOW
         raise bad_request(

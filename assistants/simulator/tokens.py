@@ -10,9 +10,10 @@ from itertools import cycle, islice
 
 import bpe_openai
 
+from assistants.simulator import sights
+
 # The tokenizer refuses a million characters in one call.
 SLICE = 500_000
-IMAGE_TOKENS = 85
 FILLER = "these simulated words only fill the answer to the length that was asked for, one token at a time"
 
 
@@ -68,14 +69,14 @@ def _filler() -> list[str]:
     return pieces(f" {FILLER}")
 
 
-def count_prompt(messages: Iterable[Mapping[str, object]], tools: object = None) -> int:
+def count_prompt(messages: Iterable[Mapping[str, object]], tools: object = None, model: str = "") -> int:
     """OpenAI's published rule: 3 per message, its role, content and name (1 more), and 3 to prime the answer.
 
-    The rule is silent on tools and images: definitions and calls count as their JSON, an image as a flat 85.
+    The rule is silent on tools: definitions and calls count as their JSON. Images: `sights.count`.
     """
     total = 3
     for message in messages:
-        total += 3 + count(str(message["role"])) + _count_content(message.get("content"))
+        total += 3 + count(str(message["role"])) + _count_content(message.get("content"), model)
         name = message.get("name")
         total += 1 + count(name) if isinstance(name, str) else 0
         calls = message.get("tool_calls")
@@ -83,7 +84,7 @@ def count_prompt(messages: Iterable[Mapping[str, object]], tools: object = None)
     return total + (count(json.dumps(tools)) if tools else 0)
 
 
-def _count_content(content: object) -> int:
+def _count_content(content: object, model: str) -> int:
     if isinstance(content, str):
         return count(content)
     if not isinstance(content, list):
@@ -91,5 +92,5 @@ def _count_content(content: object) -> int:
     total = 0
     for part in content:
         text = part.get("text") or part.get("refusal")
-        total += count(text) if isinstance(text, str) else IMAGE_TOKENS
+        total += count(text) if isinstance(text, str) else sights.count(part, model)
     return total

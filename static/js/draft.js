@@ -2,7 +2,7 @@
 const PREFIX = "steward.draft.";
 const SENT = "steward.sent";
 
-const quietly = (task) => {
+export const quietly = (task) => {
   try {
     return task();
   } catch {

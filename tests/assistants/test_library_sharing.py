@@ -44,13 +44,13 @@ def test_whoever_has_the_link_reads_the_branch_as_it_was(shared) -> None:
     response = look(shared[2])
     page = response.content.decode()
     assert response.status_code == 200
-    for shown in ("A shared talk", "First question", "First answer"):
+    # Of a file its name; neither it nor where it is.
+    for shown in ("A shared talk", "First question", "First answer", "payroll.xlsx"):
         assert shown in page
-    # Later turns, other branches, attachments, and where it came from are not in the copy.
+    # Later turns, other branches, files, and where it came from are not in the copy.
     for kept in (
         "Said later",
         "Other branch",
-        "payroll",
         "attachments",
         "owner@acme.test",
         str(shared[0].id),
@@ -92,7 +92,7 @@ def test_hostile_texts_stay_texts(acme, owner, db) -> None:
     assert "<script>alert" not in page
     assert 'href="javascript' not in page
     assert "<b>T</b>" not in page
-    assert "data-image-src" not in page
+    assert "remote-image" not in page
     assert "<strong>bold</strong>" in page
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts.permissions import Member
+from assistants.chat import attaching
 from assistants.documents import formats, parsing, sandbox, services
 from assistants.models import Document, DocumentChunk, Project, ProjectMember
 from tenants.scope import current_workspace
@@ -55,9 +56,10 @@ def keep(member: Member, text: str, name: str = "leave.txt", **fields) -> Docume
 
 
 def sweepable(member: Member, mark: str) -> dict[str, UUID]:
-    """For the sweep: a document of the mark, and its passage."""
+    """For the sweep: a document of the mark, its passage, and a picture that was not sent."""
     document = keep(member, f"Text {mark}", f"Document {mark}.txt")
-    return {"document": document.id, "passage": document.chunks.get().id}
+    given = attaching.upload(member=member, file=files.upload(f"Picture {mark}.png", files.picture()))
+    return {"document": document.id, "passage": document.chunks.get().id, "attachment": given.id}
 
 
 def make_project(owner, *people) -> Project:
