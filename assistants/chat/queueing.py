@@ -50,23 +50,28 @@ def ask(
     text = services.checked(text)
     with transaction.atomic():
         services.lock(conversation)
-        earlier = _earlier(conversation, client_id)
-        if earlier is not None:
-            return earlier
+        rows = _waiting_in(conversation)
+        earlier = next((row for row in rows if client_id and row.client_id == client_id), None)
+        sent = services.sent_already(conversation, client_id)
+        if earlier or sent:
+            return earlier or sent
         tree = Tree(queries.list_nodes(conversation))
         leaf_id = leaf_of(tree, conversation, parent_id)
-        if leaf_id is not None and (_runs(leaf_id) or _is_awaited(conversation, tree, leaf_id)):
-            return _queue(member, conversation, text, leaf_id, client_id)
-        return services.send_message(
-            member=member, conversation=conversation, text=text, parent_id=leaf_id, client_id=client_id
+        # Others that wait for an answer which has ended are asked in a moment: they come first.
+        awaited = {leaf for _, leaf in _ready(conversation, tree, rows)}
+        if leaf_id is not None and (leaf_id in awaited or _runs(leaf_id)):
+            return _queue(member, conversation, text, leaf_id, client_id, rows)
+        return services.ask_under(
+            member=member,
+            conversation=conversation,
+            parent=tree.by_id[leaf_id] if leaf_id else None,
+            text=text,
+            client_id=client_id,
         )
 
 
-def _earlier(conversation: Conversation, client_id: UUID | None) -> Turn | FollowUp | None:
-    if client_id is None:
-        return None
-    waiting = FollowUp.objects.filter(conversation=conversation, client_id=client_id).first()
-    return waiting or services.sent_already(conversation, client_id)
+def _waiting_in(conversation: Conversation) -> list[FollowUp]:
+    return list(FollowUp.objects.filter(conversation=conversation).order_by("created_at", "id"))
 
 
 def leaf_of(tree: Tree, conversation: Conversation, message_id: UUID | None) -> UUID | None:
@@ -81,15 +86,15 @@ def _runs(leaf_id: UUID) -> bool:
     return live.select_for_update().first() is not None
 
 
-def _is_awaited(conversation: Conversation, tree: Tree, leaf_id: UUID) -> bool:
-    """Others wait for this answer, which has ended, and are asked in a moment: they come first."""
-    return any(leaf == leaf_id for _, leaf in _ready(conversation, tree))
-
-
 def _queue(
-    member: Member, conversation: Conversation, text: str, leaf_id: UUID, client_id: UUID | None
+    member: Member,
+    conversation: Conversation,
+    text: str,
+    leaf_id: UUID,
+    client_id: UUID | None,
+    rows: list[FollowUp],
 ) -> FollowUp:
-    if len(queries.follow_ups_of(member, conversation)) >= MOST_WAITING:
+    if sum(row.owner_id == member.user_id for row in rows) >= MOST_WAITING:
         raise TooManyWaiting()
     return FollowUp.objects.create(
         conversation=conversation,
@@ -110,7 +115,8 @@ def send_next(*, conversation_id: UUID) -> Turn | None:
         conversation = _locked(conversation_id)
         if conversation is None:
             return None
-        for row, leaf_id in _ready(conversation, Tree(queries.list_nodes(conversation))):
+        tree, rows = Tree(queries.list_nodes(conversation)), _waiting_in(conversation)
+        for row, leaf_id in _ready(conversation, tree, rows):
             try:
                 with transaction.atomic():
                     return _send(_owner_of(row, conversation), conversation, row, leaf_id)
@@ -126,9 +132,10 @@ def _locked(conversation_id: UUID) -> Conversation | None:
     return rows.filter(id=conversation_id, deleted_at=None).first()
 
 
-def _ready(conversation: Conversation, tree: Tree) -> Iterator[tuple[FollowUp, UUID | None]]:
-    """Those whose answer was finished, with the ends of their branches, the oldest first. Two queries."""
-    rows = list(FollowUp.objects.filter(conversation=conversation).order_by("created_at", "id"))
+def _ready(
+    conversation: Conversation, tree: Tree, rows: list[FollowUp]
+) -> Iterator[tuple[FollowUp, UUID | None]]:
+    """Those whose answer was finished, with the ends of their branches, the oldest first. One query for any rows."""
     leaves = {row.id: leaf_of(tree, conversation, row.after_id) for row in rows}
     runs = queries.latest_runs([leaf for leaf in leaves.values() if leaf]) if rows else {}
     refused = set()

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.chat import queries
+from assistants.chat.tree import Node
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -37,6 +38,11 @@ class AnswerRunning(errors.DomainError):
     code = "answer_running"
     status = 409
     message = "An answer is still being written. Stop it or wait for its end."
+
+
+class ParentGone(errors.NotFound):
+    code = "parent_gone"
+    message = "The answer you reply to is gone. Reload the page."
 
 
 class CommentTooLong(errors.DomainError):
@@ -148,6 +154,16 @@ def send_message(
         if earlier is None:
             raise
         return earlier
+
+
+def ask_under(
+    *, member: Member, conversation: Conversation, parent: Node | None, text: str, client_id: UUID | None
+) -> Turn:
+    """For a caller that holds the conversation's lock and knows that nothing runs under `parent`, and that the
+    `client_id` is new. Raises NotFound, RunsStopped."""
+    if parent is not None and parent.role != Message.Role.ASSISTANT:
+        raise ParentGone()
+    return _ask(member, conversation, parent_id=parent.id if parent else None, text=text, client_id=client_id)
 
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
@@ -289,7 +305,7 @@ def sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | N
 def _refuse_parent(conversation: Conversation, parent_id: UUID) -> None:
     parent = conversation.messages.filter(id=parent_id, role=Message.Role.ASSISTANT).first()
     if parent is None:
-        raise errors.NotFound("The answer you reply to is gone. Reload the page.", code="parent_gone")
+        raise ParentGone()
     _refuse_running([parent_id])
 
 
