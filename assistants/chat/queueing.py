@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import queries as accounts
 from accounts.permissions import Member
 from assistants.chat import queries, services
+from assistants.chat.queries import Spot
 from assistants.chat.services import Turn
 from assistants.chat.tree import Tree
 from assistants.models import Conversation, FollowUp, Run
@@ -55,19 +56,31 @@ def ask(
         sent = services.sent_already(conversation, client_id)
         if earlier or sent:
             return earlier or sent
-        tree = Tree(queries.list_nodes(conversation))
-        leaf_id = leaf_of(tree, conversation, parent_id)
-        # Others that wait for an answer which has ended are asked in a moment: they come first.
-        awaited = {leaf for _, leaf in _ready(conversation, tree, rows)}
-        if leaf_id is not None and (leaf_id in awaited or _runs(leaf_id)):
-            return _queue(member, conversation, text, leaf_id, client_id, rows)
+        spot = _end(conversation, parent_id)
+        if spot is not None and (
+            _is_awaited(conversation, spot.id, rows) or (spot.is_live and _runs(spot.id))
+        ):
+            return _queue(member, conversation, text, spot.id, client_id, rows)
         return services.ask_under(
-            member=member,
-            conversation=conversation,
-            parent=tree.by_id[leaf_id] if leaf_id else None,
-            text=text,
-            client_id=client_id,
+            member=member, conversation=conversation, spot=spot, text=text, client_id=client_id
         )
+
+
+def _end(conversation: Conversation, message_id: UUID | None) -> Spot | None:
+    """The end of the newest branch through a message: most often that message itself, in one query."""
+    spot = queries.spot_of(conversation, message_id)
+    if spot is None or spot.is_answered:
+        tree = Tree(queries.list_nodes(conversation))
+        spot = queries.spot_of(conversation, leaf_of(tree, conversation, message_id))
+    return spot
+
+
+def _is_awaited(conversation: Conversation, leaf_id: UUID, rows: list[FollowUp]) -> bool:
+    """Others wait for this answer, which has ended, and are asked in a moment: they come first."""
+    if not rows:
+        return False
+    tree = Tree(queries.list_nodes(conversation))
+    return any(leaf == leaf_id for _, leaf in _ready(conversation, tree, rows))
 
 
 def _waiting_in(conversation: Conversation) -> list[FollowUp]:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.chat import queries
-from assistants.chat.tree import Node
+from assistants.chat.queries import Spot
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -157,13 +157,13 @@ def send_message(
 
 
 def ask_under(
-    *, member: Member, conversation: Conversation, parent: Node | None, text: str, client_id: UUID | None
+    *, member: Member, conversation: Conversation, spot: Spot | None, text: str, client_id: UUID | None
 ) -> Turn:
-    """For a caller that holds the conversation's lock and knows that nothing runs under `parent`, and that the
+    """For a caller that holds the conversation's lock and knows that nothing runs at `spot`, and that the
     `client_id` is new. Raises NotFound, RunsStopped."""
-    if parent is not None and parent.role != Message.Role.ASSISTANT:
+    if spot is not None and spot.role != Message.Role.ASSISTANT:
         raise ParentGone()
-    return _ask(member, conversation, parent_id=parent.id if parent else None, text=text, client_id=client_id)
+    return _ask(member, conversation, parent_id=spot.id if spot else None, text=text, client_id=client_id)
 
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
