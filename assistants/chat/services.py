@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from django.db import IntegrityError, transaction
@@ -250,15 +251,8 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
-        parent: Message | None = None
-        copies: dict[UUID, Message] = {}
-        for original, role, text, created_at in branch:
-            parent = Message.objects.create(
-                conversation=made, parent=parent, role=role, text=text, created_at=created_at
-            )
-            copies[original] = parent
-        attaching.copy(member=member, made=copies)
-        Conversation.objects.filter(id=made.id).update(current_leaf_id=parent.id if parent else None)
+        last = _copy_branch(member, branch, made)
+        Conversation.objects.filter(id=made.id).update(current_leaf_id=last.id)
         audit.record(
             "conversation.started",
             actor=member.actor,
@@ -266,6 +260,22 @@ def fork(*, member: Member, message: Message) -> Conversation:
             target=("conversation", made.id),
         )
     return made
+
+
+def _copy_branch(
+    member: Member, branch: list[tuple[UUID, str, str, datetime]], made: Conversation
+) -> Message:
+    """With the files. Returns the last message."""
+    parent: Message | None = None
+    copies: dict[UUID, Message] = {}
+    for original, role, text, created_at in branch:
+        parent = Message.objects.create(
+            conversation=made, parent=parent, role=role, text=text, created_at=created_at
+        )
+        copies[original] = parent
+    attaching.copy(member=member, made=copies)
+    assert parent is not None
+    return parent
 
 
 def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
