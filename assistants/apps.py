@@ -7,6 +7,7 @@ class AssistantsConfig(AppConfig):
     def ready(self) -> None:
         from assistants.builder import queries as builder_queries  # noqa: PLC0415
         from assistants.builder import services as builder_services  # noqa: PLC0415
+        from assistants.chat import followers as chat_followers  # noqa: PLC0415
         from assistants.documents import resumes  # noqa: PLC0415
         from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
@@ -23,6 +24,7 @@ class AssistantsConfig(AppConfig):
         personal.register(HOLDINGS)
         memory_followers.connect()
         title_followers.connect()
+        chat_followers.connect()
         ports.workspace_created.fill(builder_services.create_first_assistant)
         ports.assistant_names.fill(builder_queries.names_of)
         ports.assistant_count.fill(builder_queries.count_of)

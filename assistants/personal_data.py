@@ -66,8 +66,8 @@ def _drop_streams(workspace_id: UUID, run_ids: list[UUID]) -> None:
 
 
 RUN_FIELDS = (
-    "id", "kind", "state", "model", "answered_by", "request", "text", "tool_calls", "finish_reason", "error_code",
-    "input_tokens", "output_tokens", "cost_micro", "receipt_id", "created_at", "finished_at",
+    "id", "kind", "state", "model", "provider", "answered_by", "request", "text", "tool_calls", "finish_reason",
+    "error_code", "input_tokens", "output_tokens", "cost_micro", "receipt_id", "created_at", "finished_at",
 )  # fmt: skip
 CHAT: list[Holding] = [
     Exported(

@@ -29,20 +29,49 @@ TALKS = """
 INSERT INTO assistants_conversation (id, owner_id, assistant_id, title, tags, created_at, updated_at)
 SELECT md5(%(mark)s || n)::uuid, %(owner)s::uuid, (SELECT id FROM assistants_assistant LIMIT 1),
        'Talk ' || n || ' of ' || (%(words)s::text[])[1 + n %% 20] || ' and ' || (%(words)s::text[])[1 + (n / 20) %% 20],
-       CASE WHEN n %% 50 = 0 THEN ARRAY['tagged'] ELSE '{}'::varchar[] END,
+       CASE WHEN n %% 50 = 0 OR n = 2 THEN ARRAY['tagged'] ELSE '{}'::varchar[] END,
        statement_timestamp() - make_interval(mins => n), statement_timestamp() - make_interval(mins => n)
 FROM generate_series(%(first)s::int, %(last)s::int) n
 """
-# Every text has a word of all, one of twenty, and one of its own.
+# Every text has a word of all, one of twenty, and one of its own; every fourth has code, a list and a table.
 MESSAGES = """
 INSERT INTO assistants_message (id, conversation_id, parent_id, role, text, created_at)
 SELECT md5(%(mark)s || n || ':' || m)::uuid, md5(%(mark)s || n)::uuid,
        CASE WHEN m > 1 THEN md5(%(mark)s || n || ':' || m - 1)::uuid END,
        CASE WHEN m %% 2 = 1 THEN 'user' ELSE 'assistant' END,
        'Everybody asks about the ' || (%(words)s::text[])[1 + (n + m) %% 20] || ' in message rare' || n || 'x' || m ||
-       '. ' || repeat('It is held until the run has ended, then settled at what was used. ', 1 + (n + m) %% 12),
+       '. ' || repeat('It is held until the run has ended, then settled at what was used. ', 1 + (n + m) %% 12) ||
+       CASE WHEN m %% 4 = 0 THEN %(rich)s ELSE '' END,
        statement_timestamp() - make_interval(mins => n, secs => -m / 100.0)
 FROM generate_series(%(first)s::int, %(last)s::int) n, generate_series(1, %(count)s::int) m
+"""
+RICH = """
+
+```python
+def settle(hold: Hold, used: int) -> Entry:
+    with transaction.atomic():
+        if used > hold.amount:  # never more than was held
+            used = hold.amount
+        return Entry.objects.create(hold=hold, amount=-used, reason="settled")
+```
+
+- **held** before the call, by `hold(amount)`
+- *settled* after it, see [the page](https://example.org/settle)
+
+| step | amount |
+|---|---:|
+| hold | 120 |
+| settle | 90 |
+"""
+# The answers of the long conversation were each made by a run.
+RUNS = """
+INSERT INTO assistants_run (id, kind, state, attempt, owner_id, assistant_id, message_id, model, answered_by, request,
+    sent, text, tool_calls, finish_reason, error_code, input_tokens, output_tokens, cost_micro, is_estimated, salt,
+    created_at, finished_at, receipt_id)
+SELECT md5('run' || m.id)::uuid, 'reply', 'done', 1, c.owner_id, c.assistant_id, m.id, 'bench', 'bench', '{}', '[]', '',
+    '[]', 'stop', '', 900, 300, 1200, false, '', m.created_at, m.created_at, md5('receipt' || m.id)::uuid
+FROM assistants_message m JOIN assistants_conversation c ON c.id = m.conversation_id
+WHERE m.role = 'assistant' AND c.id = md5('mine1')::uuid
 """
 LEAVES = """
 UPDATE assistants_conversation c SET current_leaf_id = m.id FROM assistants_message m
@@ -103,6 +132,7 @@ def fill(target: Target, place: Place, first: int, last: int) -> None:
                 "mark": mark,
                 "owner": owner,
                 "words": list(WORDS),
+                "rich": RICH,
                 "first": start,
                 "last": until,
             }
@@ -110,6 +140,8 @@ def fill(target: Target, place: Place, first: int, last: int) -> None:
             connection.execute(MESSAGES, {**rows, "first": max(start, 2), "count": 5})
             if start == 1:
                 connection.execute(MESSAGES, {**rows, "last": 1, "count": LONG if mark == "mine" else 5})
+        if first == 1:
+            connection.execute(RUNS)
         connection.execute(LEAVES)
         connection.execute("VACUUM ANALYZE assistants_conversation, assistants_message")
     report.progress(f"{last:,} conversations")
@@ -130,7 +162,8 @@ def pages_of(place: Place) -> list[Page]:
 
     with workspace_scope(get_ref(slug=place.slug).id):
         rows = Conversation.objects.filter(owner_id=place.owner).order_by("-updated_at", "-id")
-        middle = rows[rows.count() // 2]
+        # No page may be empty: where nothing is found, less is asked.
+        middle = rows[(rows.count() - 1) // 2]
         after = keyset.Place(middle.updated_at, middle.id).text
         longest = rows.get(title__startswith="Talk 1 ")
     root, session = f"/w/{place.slug}/", {"Cookie": f"{settings.SESSION_COOKIE_NAME}={place.cookie}"}

@@ -20,6 +20,7 @@ DELIVERY_SECONDS = 3
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
 TASKS += ["assistants.recall.tasks", "assistants.memory.tasks", "assistants.titles.tasks"]
+TASKS += ["assistants.chat.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -188,6 +189,11 @@ app.conf.update(
         },
         "sweep-documents": {
             "task": "assistants.documents.tasks.sweep_documents",
+            "schedule": RETRY_SECONDS,
+            "options": {"expires": RETRY_SECONDS},
+        },
+        "sweep-follow-ups": {
+            "task": "assistants.chat.tasks.sweep_follow_ups",
             "schedule": RETRY_SECONDS,
             "options": {"expires": RETRY_SECONDS},
         },

@@ -2,7 +2,7 @@
 
 A name is resolved once and the connection goes to the very address that was looked at, so that a name which answers
 differently a moment later leads nowhere else. Whoever uses it bounds time and size (`accounts.sso.outbound`,
-`assistants.tools.reading`).
+`assistants.tools.reading`, `assistants.llm.guard`).
 """
 
 import ipaddress
@@ -49,8 +49,8 @@ def _is_public_v4(found: ipaddress.IPv4Address) -> bool:
     return found.is_global and not found.is_multicast and found not in _PROTOCOLS
 
 
-def dial(host: str, port: int, timeout: Any, *, may_be_private: bool = False) -> socket.socket:
-    """Raises CallRefused, OSError."""
+def look_up(host: str, port: int, *, may_be_private: bool = False) -> str:
+    """The address to connect to. Raises CallRefused, OSError, and UnicodeError for what is no name."""
     rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     found = list(dict.fromkeys(str(row[4][0]) for row in rows))
     # SECURITY: one private address among public ones is enough to refuse: which is taken is chance.
@@ -58,7 +58,13 @@ def dial(host: str, port: int, timeout: Any, *, may_be_private: bool = False) ->
         raise CallRefused(f"{host} is a private host")
     if not found:
         raise OSError("the host has no address")
-    return dialling.create_connection((found[0], port), timeout)
+    return found[0]
+
+
+def dial(host: str, port: int, timeout: Any, *, may_be_private: bool = False) -> socket.socket:
+    """Raises CallRefused, OSError."""
+    address = look_up(host, port, may_be_private=may_be_private)
+    return dialling.create_connection((address, port), timeout)
 
 
 class GuardedSession(requests.Session):

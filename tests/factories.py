@@ -225,7 +225,7 @@ def hold_of(**fields) -> Hold:
     } | fields  # fmt: skip
     if "meters" not in values:
         rates = prices.rates(provider="openai", model=values["model"], at=timezone.now())
-        values["meters"] = estimate.chat_meters(kind=values["kind"], input_tokens=1000, rates=rates)
+        values["meters"] = estimate.chat_meters(kind=values["kind"], input_tokens=1000, rates=[rates])
     if not Limit.objects.filter(workspace_id=values["workspace_id"]).exists():
         give_limits(values["workspace_id"], ("messages", "month", None))
     with transaction.atomic():

@@ -29,6 +29,7 @@ class Route:
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}
 QUESTION = {"conversation_id": "conversation", "message_id": "question"}
 CONVERSATION = {"conversation_id": "conversation"}
+FOLLOW_UP = {"follow_up_id": "follow_up"}
 ASSISTANT = {
     "name": "Swept", "description": "", "instructions": "", "model": "gpt-4o-mini", "temperature": "0.5",
     "max_output_tokens": "100",
@@ -115,6 +116,10 @@ WORKSPACE = {
         ids={"invitation_id": "invitation"}, shared=True, works_read_only=True,
     ),
     "conversation-cost": Route(SEES, ids=CONVERSATION),
+    "conversation-news": Route({"GET": ("view", 204)}, ids=CONVERSATION),
+    "follow-up-send": Route({"POST": ("chat", 303)}, ids=FOLLOW_UP),
+    "follow-up-edit": Route({"POST": ("chat", 200)}, ids=FOLLOW_UP, works_read_only=True),
+    "follow-up-remove": Route({"POST": ("view", 303)}, ids=FOLLOW_UP, works_read_only=True),
     "usage": Route(SEES),
     "usage-meters": Route(SEES),
     "usage-export": Route(SEES),
@@ -297,6 +302,23 @@ WORKSPACE |= {
     "sso-unbind": Route(
         {"POST": ("workspace:own", 404)}, data={"email": "nobody@swept.test"}, works_read_only=True
     ),
+}
+
+# Own providers of models. With servers that answer: tests/assistants/providers/.
+ONE_PROVIDER = {"provider_id": "provider"}
+PROVIDER = {"name": "Swept", "kind": "compatible", "base_url": "https://models.example/v1"}
+WORKSPACE |= {
+    "model-providers": Route(MANAGES),
+    # Without the key that OpenAI needs: nothing is asked.
+    "model-provider-add": Route(
+        MANAGES | {"POST": ("workspace:manage", 422)}, data={"name": "Swept", "kind": "openai"}
+    ),
+    "model-provider": Route(MANAGES, ids=ONE_PROVIDER, shared=True),
+    "model-provider-edit": Route(MANAGES | LEADS_BACK, ids=ONE_PROVIDER, data=PROVIDER, shared=True),
+    "model-provider-switch": Route(LEADS_BACK, ids=ONE_PROVIDER, data={"on": "0"}, shared=True),
+    "model-provider-remove": Route(MANAGES | LEADS_BACK, ids=ONE_PROVIDER, shared=True, works_read_only=True),
+    "model-provider-test": Route(LEADS_BACK, ids=ONE_PROVIDER, shared=True),
+    "model-provider-choose": Route(LEADS_BACK, ids=ONE_PROVIDER, shared=True),
 }
 
 OWN_DOMAIN = {"domain_id": "domain"}

@@ -21,8 +21,9 @@ from accounts import services as accounts_services
 from accounts.members import services as members
 from accounts.models import ApiKey, User
 from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from assistants.chat import queueing
 from assistants.memory.services import remember
-from assistants.models import MemoryRefusal
+from assistants.models import FollowUp, MemoryRefusal, Provider
 from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
@@ -88,6 +89,8 @@ class Things:
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
+    provider: UUID = UUID(int=0)
+    follow_up: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -130,9 +133,19 @@ def make_things(
         refusal = MemoryRefusal.objects.create(
             person_id=member.user_id, text=f"Brightwater {mark}", created_at=timezone.now()
         )
+        provider = _provider(shared).id
         memory = remember(member=member, layer="semantic", text=f"Remembered {mark}")
         asked = waiting.sweepable(member, ended)
-        kept = asked | library.make(member, mark, live.conversation) | shelf.sweepable(member, mark)
+        waits = queueing.ask(
+            member=member, conversation=live.conversation, text=f"Then {mark}", parent_id=live.answer.id
+        )
+        assert isinstance(waits, FollowUp)
+        kept = (
+            asked
+            | {"follow_up": waits.id}
+            | library.make(member, mark, live.conversation)
+            | shelf.sweepable(member, mark)
+        )
     text = factories.make_key(member)
     key = ApiKey.objects.get(prefix=text[4:12])
     key.name = f"Key {mark}"
@@ -141,7 +154,16 @@ def make_things(
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
         ended.receipt_id, trial=trial.id, version=version, memory=memory.id, refusal=refusal.id,
-        user=member.user_id, **kept,
+        user=member.user_id, provider=provider, **kept,
+    )  # fmt: skip
+
+
+def _provider(mark: str) -> Provider:
+    """Its key opens nowhere, so that no test of it leaves the house."""
+    now = timezone.now()
+    return Provider.objects.create(
+        name=f"Models {mark}", slug=uuid4().hex[:20], kind="compatible", base_url="https://models.example/v1",
+        key_sealed=b"of no secret", created_at=now, updated_at=now,
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.chat import services as chat_services
@@ -70,12 +71,25 @@ def one_message(workspace, member, rows) -> str:
     return f"chat/{conversation.id}/messages/{conversation.messages.first().id}/"
 
 
+def one_that_waits(workspace, member, rows) -> str:
+    """What is new on a page that shows only the first turn: all others, and what waits."""
+    conversation = talk(member, rows + 2)
+    first, last = conversation.messages.order_by("created_at")[1], conversation.messages.latest("created_at")
+    for number in range(min(rows, 5)):
+        conversation.follow_ups.create(
+            owner_id=member.user_id, text=f"Then {number}", after_id=last.id, created_at=timezone.now(),
+            error_code="stopped",
+        )  # fmt: skip
+    return f"chat/{conversation.id}/news/?after={first.id}&run={first.runs.get().id}"
+
+
 PAGES: list[tuple[str, str, Fill]] = [
     ("dashboard", "", everything),
     ("chat", "chat/", everything),
     ("conversation", "", one_conversation),
     ("conversation with siblings", "", with_siblings),
     ("message", "", one_message),
+    ("news", "", one_that_waits),
     ("assistants", "assistants/", everything),
     ("keys", "keys/", everything),
 ]

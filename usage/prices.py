@@ -1,6 +1,7 @@
 """The price book: what a unit of a model costs, by date. Cost is integer micro-units, rounded up once."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -83,6 +84,22 @@ def list_rows(*, provider: str, model: str, at: datetime, variant: str = "") -> 
         PriceRow(price_id, meter, micro)
         for price_id, (meter, micro) in zip(found.price_ids, found.by_meter.items(), strict=True)
     ]
+
+
+def warm(wanted: Iterable[tuple[str, str]]) -> None:
+    """Reads the general rows of many (provider, model) in one query, so that `rates` of each needs none."""
+    now = time.monotonic_ns()
+    read: dict[tuple[str, str], list[tuple[str, datetime, int, int]]] = {pair: [] for pair in wanted}
+    kept = [_cache.get((*pair, "")) for pair in read]
+    if all(found is not None and now - found[0] < FRESH_NS for found in kept):
+        return
+    providers, models = {pair[0] for pair in read}, {pair[1] for pair in read}
+    rows = Price.objects.filter(provider__in=providers, model__in=models, variant="")
+    columns = ("provider", "model", "meter", "effective_at", "micro_per_million", "id")
+    for provider, model, *row in rows.order_by("-effective_at", "-id").values_list(*columns):
+        if (provider, model) in read:
+            read[provider, model].append((row[0], row[1], row[2], row[3]))
+    _cache.update({(*pair, ""): (now, found) for pair, found in read.items()})
 
 
 def forget() -> None:

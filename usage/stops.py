@@ -31,12 +31,12 @@ WORDS = {
 }
 
 
-def find(*, workspace_id: UUID, assistant_id: UUID | None, model: str) -> Stop | None:
-    """The stop that covers a run, if there is one. One query."""
+def find(*, workspace_id: UUID, assistant_id: UUID | None, model: str, provider: str = "") -> Stop | None:
+    """The stop that covers a run, if there is one. One query. `provider`: the platform's when empty."""
     scopes = Q(scope=Stop.Scope.PLATFORM)
     scopes |= Q(scope=Stop.Scope.WORKSPACE, target=str(workspace_id))
     scopes |= Q(scope=Stop.Scope.MODEL, target=model)
-    scopes |= Q(scope=Stop.Scope.PROVIDER, target=settings.PROVIDER_NAME)
+    scopes |= Q(scope=Stop.Scope.PROVIDER, target=provider or settings.PROVIDER_NAME)
     if assistant_id:
         scopes |= Q(scope=Stop.Scope.ASSISTANT, target=str(assistant_id))
     return Stop.objects.filter(scopes, lifted_at__isnull=True).first()

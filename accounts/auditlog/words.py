@@ -64,6 +64,15 @@ ACTIONS: Mapping[str, str] = {
     "memory.shared": "Added to the memory that all share",
     "memory.shared_edited": "Changed the memory that all share",
     "memory.shared_deleted": "Deleted from the memory that all share",
+    # own providers of models
+    "provider.added": "Added a model provider",
+    "provider.edited": "Changed a model provider",
+    "provider.switched_on": "Switched a model provider on",
+    "provider.switched_off": "Switched a model provider off",
+    "provider.removed": "Removed a model provider",
+    "provider.tested": "Tested a model provider",
+    "provider.models_chosen": "Chose which models of a provider may be used",
+    "provider.key_resealed": "Sealed a model provider’s key anew",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
@@ -195,7 +204,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "members": ("Members and roles", ("member", "invitation", "ownership")),
     "keys": ("API keys", ("api_key",)),
-    "workspace": ("Workspace and domains", ("workspace", "domain")),
+    "workspace": ("Workspace, domains and models", ("workspace", "domain", "provider")),
     "billing": (
         "Billing",
         (
@@ -219,6 +228,7 @@ OBJECTS: Mapping[str, str] = {
     "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",
+    "provider": "model provider",
     "billing_account": "billing account",
     "referral_credit": "referral credit",
     "signing_key": "signing key",

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
-from assistants.builder import queries, serializers, services
+from assistants.builder import queries, serializers, services, versions
 from assistants.models import Assistant, AssistantVersion
 from config.pagination import CursorPagination
 
@@ -62,7 +62,7 @@ class AssistantDetail(APIView):
         """Saves a version. While another is pinned, what is answered here stays that one."""
         member = member_of(request)
         row = queries.access_any(member, assistant_id)
-        context = {"member": member, "present": [row.model, *row.fallback_models]}
+        context = {"member": member, "present": versions.models_of(row)}
         form = serializers.AssistantWriteSerializer(data=request.data, partial=True, context=context)
         form.is_valid(raise_exception=True)
         changes = dict(form.validated_data)

@@ -7,7 +7,7 @@ from django import forms
 
 from accounts.members import queries as members
 from accounts.permissions import Member
-from assistants.builder import choices, content, rules
+from assistants.builder import choices, content, rules, versions
 from assistants.builder.content import MAX_STARTERS, STARTER_LENGTH, Content
 from assistants.models import Assistant, AssistantVersion
 from tenants import pictures
@@ -19,6 +19,19 @@ VISIBILITY = [
     (Visibility.PERSON, "Only you"),
 ]
 NO_FALLBACK = ("", "None")
+MODEL_FIELDS = ("model", "fallback_1", "fallback_2")
+
+
+class ModelSelect(forms.Select):
+    """`refused`: names that are shown and cannot be chosen."""
+
+    refused: frozenset[str] = frozenset()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if value in self.refused:
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class AssistantForm(forms.Form):
@@ -40,11 +53,14 @@ class AssistantForm(forms.Form):
         label="Conversation starters",
         help_text=f"One on each line, up to {MAX_STARTERS}. Buttons on the page of a new chat.",
     )
-    model = forms.ChoiceField(help_text="The model that answers.")
+    model = forms.ChoiceField(help_text="The model that answers.", widget=ModelSelect)
     fallback_1 = forms.ChoiceField(
-        required=False, label="If it cannot", help_text="Asked when the first is busy or away."
+        required=False,
+        label="If it cannot",
+        help_text="Asked when the first is busy or away.",
+        widget=ModelSelect,
     )
-    fallback_2 = forms.ChoiceField(required=False, label="And if that cannot")
+    fallback_2 = forms.ChoiceField(required=False, label="And if that cannot", widget=ModelSelect)
     temperature = forms.DecimalField(
         min_value=0,
         max_value=2,
@@ -91,11 +107,7 @@ class AssistantForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.fields["name"].required = not is_draft
-        present = [assistant.model, *assistant.fallback_models] if assistant else []
-        names = [(each.name, each.label) for each in choices.models(member, present) if not each.refusal]
-        self._choose("model", names)
-        for name in ("fallback_1", "fallback_2"):
-            self._choose(name, [NO_FALLBACK, *names])
+        self._offer_models(member, assistant)
         self._choose("tools", [(each.name, f"{each.title}: {each.description}") for each in choices.tools()])
         documents = rules.attachable(member).values_list("id", "name")
         self._choose("knowledge", [(str(key), name) for key, name in documents])
@@ -110,7 +122,22 @@ class AssistantForm(forms.Form):
         if maker != member.user_id:
             self._choose("visibility", [each for each in VISIBILITY if each[0] != Visibility.PERSON])
 
-    def _choose(self, name: str, offered: list[tuple[str, str]]) -> None:
+    def _offer_models(self, member: Member, assistant: Assistant | None) -> None:
+        """By provider. What cannot be chosen stands there with its reason, and is refused by `clean` too."""
+        present = versions.models_of(assistant) if assistant else []
+        found = choices.models(member, present)
+        self._refusals = choices.refusals(found, present)
+        refused = frozenset(name for name, reason in self._refusals.items() if reason)
+        if self.initial.get("model") in refused:
+            self.initial["model"] = next((each.name for each in found if each.name not in refused), "")
+        groups = choices.grouped(found)
+        for name in MODEL_FIELDS:
+            self._choose(name, groups if name == "model" else [NO_FALLBACK, *groups])
+            widget = self.fields[name].widget
+            assert isinstance(widget, ModelSelect)
+            widget.refused = refused
+
+    def _choose(self, name: str, offered: list[Any]) -> None:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)
         field.choices = offered
@@ -126,6 +153,9 @@ class AssistantForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        for name in MODEL_FIELDS:
+            if reason := self._refusals.get(data.get(name, "")):
+                self.add_error(name, reason)
         asked = [data.pop(name, "") for name in ("fallback_1", "fallback_2")]
         data["fallback_models"] = [name for name in asked if name]
         if len({data.get("model"), *data["fallback_models"]}) != len(data["fallback_models"]) + 1:

@@ -30,6 +30,17 @@ def check_content(saved: Content) -> None:
         raise about("starters", f"A starter has 1 to {STARTER_LENGTH} characters.")
 
 
+def check_models(member: Member, saved: Content, present: Collection[str]) -> None:
+    """Those `present` stay as they are; another must be on offer to this workspace. Raises AssistantRefused."""
+    if {saved.model, *saved.fallback_models} <= set(present):
+        return
+    known = choices.refusals(choices.models(member, present), present)
+    for field, names in (("model", [saved.model]), ("fallback_models", saved.fallback_models)):
+        for name in names:
+            if reason := known.get(name, f"The model {name} is not offered here."):
+                raise about(field, reason)
+
+
 def attachable(member: Member) -> QuerySet[Document]:
     """Documents that the member may give an assistant: their own, and those that the whole workspace sees anyway."""
     # SECURITY: who may ask the assistant reads passages of it; a project's files are its members' only.

@@ -66,8 +66,8 @@ class AssistantWriteSerializer(serializers.Serializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """`context`: member; present, the models that the assistant has."""
-        offered = choices.models(self.context["member"], self.context.get("present", []))
-        known = {each.name: each.refusal for each in offered}
+        present = self.context.get("present", [])
+        known = choices.refusals(choices.models(self.context["member"], present), present)
         for field in ("model", "fallback_models"):
             asked = attrs.get(field, [])
             for name in [asked] if isinstance(asked, str) else asked:

@@ -63,6 +63,7 @@ def create_assistant(
     saved = Content(**fields)
     saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, ()))
     rules.check_content(saved)
+    rules.check_models(member, saved, ())
     chosen = rules.check_sharing(member, None, visibility, set(members))
     with transaction.atomic():
         assistant = _add(member, saved, visibility, chosen, template)
@@ -117,7 +118,7 @@ def edit_assistant(
                 " save it again to put it on top.",
                 data={"latest": last.number},
             )
-        saved = _merged(member, last, changes)
+        saved = _merged(member, row, last, changes)
         visibility, chosen = _sharing(member, row, changes)
         told = versions.told(visibility, chosen)
         changed = content.differences(last.snapshot, saved.snapshot() | told)
@@ -282,12 +283,15 @@ def _editable(assistant: Assistant) -> Assistant:
     return row
 
 
-def _merged(member: Member, last: AssistantVersion, changes: Mapping[str, Any]) -> Content:
+def _merged(member: Member, row: Assistant, last: AssistantVersion, changes: Mapping[str, Any]) -> Content:
     former = content.of_snapshot(last.snapshot)
     saved = replace(former, **{name: value for name, value in changes.items() if name not in SHARING})
     if "knowledge" in changes:
         saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, former.knowledge))
     rules.check_content(saved)
+    rules.check_models(
+        member, saved, {row.model, *row.fallback_models, former.model, *former.fallback_models}
+    )
     return saved
 
 

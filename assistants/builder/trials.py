@@ -5,7 +5,7 @@ from dataclasses import replace
 from django.db import transaction
 
 from accounts.permissions import Member
-from assistants.builder import drafts, rules
+from assistants.builder import drafts, rules, versions
 from assistants.builder.content import Content
 from assistants.builder.refusals import about
 from assistants.models import Assistant, Run
@@ -32,9 +32,11 @@ def start_trial(
     if len(question) > MAX_TEXT:
         raise about("question", f"A test question can have {MAX_TEXT:,} characters at most.")
     rules.check_content(draft)
+    rules.check_models(member, draft, versions.models_of(assistant) if assistant else ())
     present = drafts.knowledge_of(assistant) if assistant else []
     draft = replace(draft, knowledge=rules.knowledge_for(member, draft.knowledge, present))
     told = [*drafts.told_by(earlier), {"role": "user", "content": question}]
+    temperature = float(draft.temperature)
     ask = Ask(member.user_id, drafts.draft_of(assistant, draft), question=question, told=tuple(told))
     sized = prompting.draft(ask)
     new = runs.NewRun(
@@ -42,14 +44,10 @@ def start_trial(
         model=draft.model,
         prompt=sized.messages,
         reserved_tokens=sized.reserved_tokens,
+        fallbacks=tuple(draft.fallback_models),
         max_output_tokens=draft.max_output_tokens,
         assistant=assistant,
-        request={
-            "draft": draft.snapshot(),
-            "question": question,
-            "told": told,
-            "temperature": float(draft.temperature),
-        },
+        request={"draft": draft.snapshot(), "question": question, "told": told, "temperature": temperature},
     )
     with transaction.atomic():
         return runs.start_run(member=member, new=new)

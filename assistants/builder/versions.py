@@ -42,6 +42,13 @@ def latest(assistant: Assistant) -> AssistantVersion:
     )
 
 
+def models_of(assistant: Assistant) -> list[str]:
+    """Those in use, and those of the last save, which a pinned version may stand in front of. One query."""
+    last = content.of_snapshot(latest(assistant).snapshot)
+    found = [assistant.model, *assistant.fallback_models, last.model, *last.fallback_models]
+    return list(dict.fromkeys(found))
+
+
 def write_first(assistant: Assistant, saved: Content, *, by: Member | None) -> AssistantVersion:
     """Of an assistant that was made just now."""
     return _create(assistant, 1, saved, by, "")

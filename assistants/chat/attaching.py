@@ -20,7 +20,7 @@ from assistants.chat import images, queries
 from assistants.documents import intake
 from assistants.documents import queries as document_queries
 from assistants.documents import services as documents
-from assistants.models import Attachment, Document, Message
+from assistants.models import Attachment, Document, FollowUp, Message
 from assistants.retention import erasing
 from config import errors
 from tenants import keys
@@ -232,16 +232,22 @@ def copy(*, member: Member, made: dict[UUID, Message]) -> None:
 
 
 def sweep(workspace_id: UUID, *, now: datetime) -> int:
-    """Erases what was not sent within UNSENT_HOURS. Outside every workspace; one query where there is nothing."""
+    """Erases what was not sent within UNSENT_HOURS. Outside every workspace; two queries where there is nothing."""
     with workspace_scope(workspace_id, allow_suspended=True):
         old = Attachment.objects.filter(message=None, created_at__lt=now - timedelta(hours=UNSENT_HOURS))
-        ids = list(old.values_list("id", flat=True)[:BATCH])
+        ids = list(old.exclude(id__in=_waiting()).values_list("id", flat=True)[:BATCH])
         if not ids:
             return 0
         with transaction.atomic():
             # What is being sent at this moment is locked, and stays.
             rows = Attachment.objects.select_for_update(skip_locked=True).filter(id__in=ids, message=None)
             return _erase(workspace_id, Attachment.objects.filter(id__in=[row.id for row in rows]))
+
+
+def _waiting() -> list[str]:
+    """What goes with questions that wait for their turn."""
+    rows = FollowUp.objects.exclude(attachments=[]).values_list("attachments", flat=True)
+    return [each for given in rows for each in given]
 
 
 def _erase(workspace_id: UUID, rows: QuerySet[Attachment]) -> int:

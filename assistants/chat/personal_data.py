@@ -47,7 +47,7 @@ HELD: list[Holding] = [
     Exported(
         "assistants.FollowUp",
         "Questions that wait for an answer to end",
-        ("conversation_id", "text", "created_at"),
+        ("conversation_id", "text", "error_code", "created_at"),
         person=deleted(_follow_ups),
         workspace=deleted(_all("assistants.FollowUp", "created_at", "id")),
     ),

@@ -9,10 +9,11 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.chat.tree import Node
-from assistants.models import Attachment, Conversation, Feedback, Message, Run
+from assistants.models import Attachment, Conversation, Feedback, FollowUp, Message, Run
 from assistants.projects import queries as projects
 from config import errors
 
+LIVE = [Run.State.QUEUED, Run.State.RUNNING]
 SIDEBAR_LENGTH = 30
 PINNED_LENGTH = 10
 
@@ -42,7 +43,7 @@ def list_recent(member: Member, *, limit: int = SIDEBAR_LENGTH) -> list[RecentCo
     mine = Conversation.objects.filter(owner_id=member.user_id, deleted_at=None, archived_at=None)
     pinned = mine.filter(pinned_at__isnull=False).order_by("-pinned_at", "-id").values("id")
     others = mine.filter(pinned_at=None).order_by("-updated_at", "-id").values("id")
-    running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
+    running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=LIVE)
     rows = Conversation.objects.filter(Q(id__in=pinned[:PINNED_LENGTH]) | Q(id__in=others[:limit]))
     told = rows.annotate(is_running=Exists(running)).order_by(
         F("pinned_at").desc(nulls_last=True), "-updated_at", "-id"
@@ -82,6 +83,31 @@ def access_run(member: Member, run_id: UUID) -> Run:
     if row is None:
         raise errors.NotFound()
     return row
+
+
+def access_follow_up(member: Member, follow_up_id: UUID) -> FollowUp:
+    """Their own, in a conversation that they see. Raises NotFound."""
+    row = (
+        FollowUp.objects.filter(id=follow_up_id, owner_id=member.user_id, conversation__in=visible_to(member))
+        .select_related("conversation__assistant")
+        .first()
+    )
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+def follow_ups_of(member: Member, conversation: Conversation) -> list[FollowUp]:
+    """The member's own, the oldest first. One query."""
+    rows = FollowUp.objects.filter(conversation=conversation, owner_id=member.user_id)
+    return list(rows.order_by("created_at", "id"))
+
+
+def has_replies(conversation: Conversation, message_id: UUID) -> bool | None:
+    """None when the conversation has no such message. One query."""
+    rows = conversation.messages.filter(id=message_id)
+    replies = Message.objects.filter(parent_id=OuterRef("id"))
+    return rows.annotate(is_answered=Exists(replies)).values_list("is_answered", flat=True).first()
 
 
 def list_nodes(conversation: Conversation) -> list[Node]:

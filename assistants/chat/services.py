@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.permissions import Member
+from assistants.builder import queries as builder
 from assistants.chat import attaching, queries
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
@@ -84,7 +85,7 @@ def start_conversation(
     Raises EmptyMessage, MessageTooLong, RunsStopped, and what `attaching.bind` does. The same `client_id` again returns
     the first turn and starts nothing: the conversation's id is made from it.
     """
-    text = _checked(text)
+    text = checked(text)
     conversation_id = uuid5(member.user_id, str(client_id)) if client_id else uuid4()
     try:
         with transaction.atomic():
@@ -99,7 +100,7 @@ def start_conversation(
             )
     except IntegrityError:
         begun = Conversation.objects.filter(id=conversation_id).first()
-        earlier = _sent_already(begun, client_id) if begun else None
+        earlier = sent_already(begun, client_id) if begun else None
         if earlier is None:
             raise
         return earlier
@@ -146,11 +147,11 @@ def send_message(
     lost. `attachments`: the member's own unsent files, which go with it. Raises EmptyMessage, MessageTooLong,
     AnswerRunning, NotFound, RunsStopped, and what `attaching.bind` does.
     """
-    text = _checked(text)
+    text = checked(text)
     try:
         with transaction.atomic():
-            _lock(conversation)
-            earlier = _sent_already(conversation, client_id)
+            lock(conversation)
+            earlier = sent_already(conversation, client_id)
             if earlier is not None:
                 return earlier
             if parent_id is not None:
@@ -158,7 +159,7 @@ def send_message(
             give = _given(member, attachments)
             return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id, give=give)
     except IntegrityError:
-        earlier = _sent_already(conversation, client_id)
+        earlier = sent_already(conversation, client_id)
         if earlier is None:
             raise
         return earlier
@@ -166,11 +167,11 @@ def send_message(
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
     """Asks again in other words: a sibling of the question, with its files and its own answer. The old branch stays."""
-    text = _checked(text)
+    text = checked(text)
     if question.role != Message.Role.USER:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(question.conversation)
+        lock(question.conversation)
 
         def give(again: Message) -> None:
             attaching.copy(member=member, made={question.id: again})
@@ -183,7 +184,7 @@ def regenerate(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         return _answer(member, answer.conversation, answer.parent)
 
@@ -196,7 +197,7 @@ def retry(*, member: Member, answer: Message) -> Turn:
     if answer.role != Message.Role.ASSISTANT or answer.parent is None:
         raise errors.NotFound()
     with transaction.atomic():
-        _lock(answer.conversation)
+        lock(answer.conversation)
         _refuse_running([answer.id])
         latest = answer.runs.order_by("-created_at").first()
         if latest is None or latest.state == Run.State.DONE:
@@ -233,11 +234,12 @@ def rate(*, member: Member, answer: Message, is_good: bool | None, comment: str 
 
 def fork(*, member: Member, message: Message) -> Conversation:
     """A conversation of one's own with the branch up to a message, its answers without their runs: nothing is charged
-    again. Raises NotFound for an empty answer."""
+    again. Raises NotFound for an empty answer; AssistantArchived and AssistantWithdrawn where it could not go on."""
     branch = queries.branch_up_to(message)
     if not branch or (message.role == Message.Role.ASSISTANT and not message.text):
         raise errors.NotFound()
     source = message.conversation
+    builder.require_usable(member, source.assistant)
     with transaction.atomic():
         made = Conversation.objects.create(
             owner_id=member.user_id,
@@ -251,8 +253,10 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
-        last = _copy_branch(member, branch, made)
-        Conversation.objects.filter(id=made.id).update(current_leaf_id=last.id)
+        rows = _copied(made, branch)
+        Message.objects.bulk_create(rows)
+        attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))
+        Conversation.objects.filter(id=made.id).update(current_leaf_id=rows[-1].id)
         audit.record(
             "conversation.started",
             actor=member.actor,
@@ -262,20 +266,15 @@ def fork(*, member: Member, message: Message) -> Conversation:
     return made
 
 
-def _copy_branch(
-    member: Member, branch: list[tuple[UUID, str, str, datetime]], made: Conversation
-) -> Message:
-    """With the files. Returns the last message."""
-    parent: Message | None = None
-    copies: dict[UUID, Message] = {}
-    for original, role, text, created_at in branch:
-        parent = Message.objects.create(
-            conversation=made, parent=parent, role=role, text=text, created_at=created_at
+def _copied(made: Conversation, branch: list[tuple[UUID, str, str, datetime]]) -> list[Message]:
+    """One below the other, in one insert: PostgreSQL checks the parents when the transaction ends."""
+    ids = [uuid4() for _ in branch]
+    return [
+        Message(
+            id=row_id, conversation=made, parent_id=parent_id, role=role, text=text, created_at=created_at
         )
-        copies[original] = parent
-    attaching.copy(member=member, made=copies)
-    assert parent is not None
-    return parent
+        for row_id, parent_id, (_, role, text, created_at) in zip(ids, [None, *ids], branch, strict=False)
+    ]
 
 
 def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
@@ -284,7 +283,7 @@ def show_branch(*, conversation: Conversation, leaf_id: UUID | None) -> None:
         Conversation.objects.filter(id=conversation.id).update(current_leaf_id=leaf_id)
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
     text = text.replace("\x00", "").strip()
     if not text:
         raise EmptyMessage()
@@ -300,13 +299,13 @@ def _title(text: str) -> str:
     return line[:TITLE_LENGTH].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def _lock(conversation: Conversation) -> None:
+def lock(conversation: Conversation) -> None:
     """One writer per conversation at a time. Raises NotFound when it was erased meanwhile."""
     if Conversation.objects.select_for_update().filter(id=conversation.id).first() is None:
         raise errors.NotFound()
 
 
-def _sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
+def sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | None:
     if client_id is None:
         return None
     question = conversation.messages.filter(client_id=client_id).first()

@@ -52,3 +52,8 @@ class Tree:
             places.append(Place(message, siblings, siblings.index(current)))
             current = message.parent_id
         return places[::-1]
+
+    def path(self, message_id: UUID | None, leaf_id: UUID) -> list[UUID]:
+        """What follows a message on the branch that ends with the leaf; nothing when it is not on it."""
+        ids = [place.message.id for place in self.branch(leaf_id)]
+        return ids[ids.index(message_id) + 1 :] if message_id in ids else []

@@ -1,11 +1,15 @@
 from django.urls import path
 
-from assistants.chat import attachment_views, views
+from assistants.chat import attachment_views, queue_views, views
 
 urlpatterns = [
     path("", views.chat, name="chat"),
     path("<uuid:conversation_id>/", views.conversation, name="conversation"),
     path("<uuid:conversation_id>/cost/", views.conversation_cost, name="conversation-cost"),
+    path("<uuid:conversation_id>/news/", queue_views.conversation_news, name="conversation-news"),
+    path("follow-ups/<uuid:follow_up_id>/send/", queue_views.follow_up_send, name="follow-up-send"),
+    path("follow-ups/<uuid:follow_up_id>/edit/", views.follow_up_edit, name="follow-up-edit"),
+    path("follow-ups/<uuid:follow_up_id>/remove/", queue_views.follow_up_remove, name="follow-up-remove"),
     path("<uuid:conversation_id>/messages/", views.message_send, name="message-send"),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/", views.message, name="message"),
     path("<uuid:conversation_id>/messages/<uuid:message_id>/edit/", views.message_edit, name="message-edit"),

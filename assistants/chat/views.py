@@ -2,8 +2,8 @@
 
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -11,8 +11,9 @@ from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
-from assistants.chat import asking, attaching, presenters, queries, services
+from assistants.chat import asking, attaching, news, presenters, queries, queue_views, queueing, services
 from assistants.chat.asking import Asked
+from assistants.chat.queue_views import read_uuid, see_other
 from assistants.chat.tree import Tree
 from assistants.models import Assistant, Conversation, Message, Project
 from assistants.projects import queries as projects
@@ -41,14 +42,14 @@ def chat(request: MemberRequest) -> HttpResponse:
             member=request.member,
             assistant=_chosen_assistant(request, request.POST.get("assistant")),
             text=asked.text,
-            client_id=_uuid(request.POST.get("client_id")),
+            client_id=read_uuid(request.POST.get("client_id")),
             choices=_choices(request),
             attachments=asked.attachments,
         )
     except attaching.AttachmentRefused as refusal:
         return _again(request, asking.refused(asked, refusal), None, refusal)
     url = page_url(request, "conversation", conversation_id=turn.conversation.id)
-    return HttpResponseClientRedirect(url) if request.htmx else _see_other(url)
+    return HttpResponseClientRedirect(url) if request.htmx else see_other(url)
 
 
 @requires(Permission.VIEW)
@@ -58,14 +59,14 @@ def conversation(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
     before it, for htmx as a piece of the transcript."""
     row = queries.access_conversation(request.member, conversation_id)
     leaf_id = row.current_leaf_id
-    at = _uuid(request.GET.get("at"))
+    at = read_uuid(request.GET.get("at"))
     if at is not None:
         tree = Tree(queries.list_nodes(row))
         if at not in tree.by_id:
             raise errors.NotFound()
         leaf_id = tree.leaf_below(at)
         services.show_branch(conversation=row, leaf_id=leaf_id)
-    before = _uuid(request.GET.get("before"))
+    before = read_uuid(request.GET.get("before"))
     if before is not None and request.htmx:
         shown = presenters.transcript(request, row, leaf_id, before=before)
         return render(request, "assistants/_earlier.html", {**_shown(shown), "conversation": row})
@@ -85,25 +86,38 @@ def conversation_cost(request: MemberRequest, conversation_id: UUID) -> HttpResp
 @starts_runs
 @require_POST
 def message_send(request: MemberRequest, conversation_id: UUID) -> HttpResponse:
+    """`parent`: the last message that the page shows. While an answer runs the question waits for its end."""
     row = queries.access_conversation(request.member, conversation_id)
     asked = asking.read(request)
     if asked.refusals:
         return _again(request, asked, row)
+    parent_id = read_uuid(request.POST.get("parent")) or row.current_leaf_id
     try:
-        turn = services.send_message(
+        made = queueing.ask(
             member=request.member,
             conversation=row,
             text=asked.text,
-            parent_id=_uuid(request.POST.get("parent")) or row.current_leaf_id,
-            client_id=_uuid(request.POST.get("client_id")),
+            parent_id=parent_id,
+            client_id=read_uuid(request.POST.get("client_id")),
             attachments=asked.attachments,
         )
     except attaching.AttachmentRefused as refusal:
         return _again(request, asking.refused(asked, refusal), row, refusal)
-    if not request.htmx:
-        return _see_other(page_url(request, "conversation", conversation_id=row.id))
-    messages = presenters.turn(request, row, [turn.question.id, turn.answer.id])
-    return render(request, "assistants/_turn.html", {"messages": messages, "conversation": row})
+    return queue_views.shown(request, row, made, after=parent_id)
+
+
+@requires(Permission.CHAT)
+@open_while_read_only
+@require_POST
+def follow_up_edit(request: MemberRequest, follow_up_id: UUID) -> HttpResponse:
+    """Takes it back into the composer: static/js/queue.js puts it there, without scripts the page comes with it."""
+    waiting = queries.access_follow_up(request.member, follow_up_id)
+    row = waiting.conversation
+    again = Asked(queueing.remove(follow_up=waiting), [UUID(each) for each in waiting.attachments])
+    if request.htmx:
+        return queue_views.queue_shown(request, row)
+    page = _conversation_context(request, row, row.current_leaf_id)
+    return render(request, PAGE, page | asking.filled(request, again))
 
 
 @requires(Permission.VIEW)
@@ -155,7 +169,7 @@ def message_rate(request: MemberRequest, conversation_id: UUID, message_id: UUID
     services.rate(member=request.member, answer=row, is_good=is_good, comment=request.POST.get("comment", ""))
     if request.htmx:
         return _one(request, row)
-    return _see_other(page_url(request, "conversation", conversation_id=conversation_id))
+    return see_other(page_url(request, "conversation", conversation_id=conversation_id))
 
 
 @requires(Permission.CHAT)
@@ -163,7 +177,7 @@ def message_rate(request: MemberRequest, conversation_id: UUID, message_id: UUID
 def message_fork(request: MemberRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     row = queries.access_message(request.member, conversation_id, message_id)
     made = services.fork(member=request.member, message=row)
-    return _see_other(page_url(request, "conversation", conversation_id=made.id))
+    return see_other(page_url(request, "conversation", conversation_id=made.id))
 
 
 @requires(Permission.VIEW)
@@ -183,14 +197,14 @@ def run_stop(request: MemberRequest, run_id: UUID) -> HttpResponse:
     if request.htmx or request.headers.get("X-Requested-With"):
         return HttpResponse(status=204)
     back = queries.get_conversation_id(run)
-    return _see_other(
+    return see_other(
         page_url(request, "conversation", conversation_id=back) if back else page_url(request, "chat")
     )
 
 
 def _after_branch(request: MemberRequest, turn: services.Turn) -> HttpResponse:
     if not request.htmx:
-        return _see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
+        return see_other(page_url(request, "conversation", conversation_id=turn.conversation.id))
     shown = presenters.transcript(request, turn.conversation, turn.answer.id)
     return render(
         request, "assistants/_transcript.html", {**_shown(shown), "conversation": turn.conversation}
@@ -235,6 +249,7 @@ def _conversation_context(
     shown = presenters.transcript(request, row, leaf_id, **part)
     return {
         **_assistants(request, row.assistant),
+        "queue": news.queue_of(request, row),
         "conversation": row,
         **_shown(shown),
         "conversation_cost": presenters.conversation_cost(row),
@@ -261,7 +276,7 @@ def _assistants(request: MemberRequest, selected: Assistant) -> dict[str, object
 
 
 def _project(request: MemberRequest, text: str | None) -> Project | None:
-    chosen = _uuid(text)
+    chosen = read_uuid(text)
     return projects.access_project(request.member, chosen) if chosen else None
 
 
@@ -273,22 +288,9 @@ def _choices(request: MemberRequest) -> services.Choices:
 
 
 def _chosen_assistant(request: MemberRequest, text: str | None) -> Assistant:
-    chosen, member = _uuid(text), request.member
+    chosen, member = read_uuid(text), request.member
     return (
         builder_queries.access_assistant(member, chosen)
         if chosen
         else builder_queries.get_default_assistant(member)
     )
-
-
-def _uuid(text: str | None) -> UUID | None:
-    try:
-        return UUID(text or "")
-    except ValueError:
-        return None
-
-
-def _see_other(url: str) -> HttpResponseRedirect:
-    response = redirect(url)
-    response.status_code = 303
-    return response

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.permissions import Member
+from assistants.llm.access import Access
 from assistants.models import Provider, ProviderModel
 from assistants.providers import sealing
 from config import errors
@@ -19,6 +20,7 @@ from tenants.scope import current_workspace
 from usage import prices
 from usage.features import queries as features
 from usage.features.keys import Feature
+from usage.holds.types import Actual
 from usage.limits import queries as limits
 from usage.models import Meter
 from usage.prices import Rates
@@ -52,19 +54,12 @@ class Endpoint:
     has_vision: bool = False
     listed_as: str = ""
     provider_id: UUID | None = None
+    cap_field: str = "max_completion_tokens"
+    """How its server calls the most that an answer may have: other servers than OpenAI's know the older name."""
 
     def rates(self, *, at: datetime, variant: str = "") -> Rates:
         """What the price book says of it."""
         return prices.rates(provider=self.listed_as, model=self.model, at=at, variant=variant)
-
-
-@dataclass(frozen=True)
-class Access:
-    """How to reach an endpoint: it holds the key, so it is neither saved nor shown."""
-
-    base_url: str
-    api_key: str = field(repr=False)
-    is_own: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +116,7 @@ def own(row: ProviderModel) -> Endpoint:
         has_vision=row.has_vision,
         listed_as=listed_as(provider),
         provider_id=provider.id,
+        cap_field="max_completion_tokens" if provider.kind == Provider.Kind.OPENAI else "max_tokens",
     )
 
 
@@ -151,6 +147,22 @@ def require_allowed(workspace_id: UUID, endpoint: Endpoint) -> None:
         features.require(workspace_id, Feature.OWN_KEYS)
 
 
+def has_price(endpoint: Endpoint) -> bool:
+    return is_priced(endpoint.rates(at=timezone.now()))
+
+
+def list_cost(booked: str, model: str, actual: Actual, *, at: datetime) -> int | None:
+    """What the price book says, in micro-units, of what a workspace's own key paid; None without a price, and for
+    the platform's providers."""
+    if not booked.startswith(OWN_MARK):
+        return None
+    row = Provider.objects.filter(slug=booked.removeprefix(OWN_MARK)).first()
+    if row is None:
+        return None
+    rates = prices.rates(provider=listed_as(row), model=model, at=at)
+    return rates.cost(actual) if is_priced(rates) else None
+
+
 def is_priced(rates: Rates) -> bool:
     return all(meter in rates.by_meter for meter in NEEDED_PRICES)
 
@@ -163,7 +175,9 @@ def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[
     workspace_id = member if isinstance(member, UUID) else member.workspace_id
     found = [_choice(platform(name), "") for name in settings.CHAT_MODELS]
     rows = ProviderModel.objects.filter(provider__is_on=True, is_offered=True).select_related("provider")
-    found += [_choice(own(row), row.provider.name) for row in rows.order_by("provider__name", "name")]
+    owned = [(row.provider.name, own(row)) for row in rows.order_by("provider__name", "name")]
+    prices.warm((endpoint.listed_as, endpoint.model) for _, endpoint in owned)
+    found += [_choice(endpoint, group) for group, endpoint in owned]
     limits_money = any(not row.is_priced and not row.is_own for row in found) and limits.limits_money(
         workspace_id
     )

@@ -35,6 +35,7 @@ class ChatRequest:
     request_id: str
     temperature: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    cap_field: str = "max_completion_tokens"
 
 
 @dataclass
@@ -58,14 +59,13 @@ async def stream(
     client: openai.AsyncOpenAI, request: ChatRequest, tally: Tally
 ) -> AsyncGenerator[Delta, None]:
     """Yields deltas and fills `tally`. Raises ProviderFailure; a stream that ends early is `provider_cut`."""
-    parameters: dict[str, Any] = {**request.extra}
+    parameters: dict[str, Any] = {**request.extra, request.cap_field: request.max_output_tokens}
     if request.temperature is not None:
         parameters["temperature"] = request.temperature
     try:
         async with client.chat.completions.with_streaming_response.create(  # type: ignore[call-overload]  # JSON
             model=request.model,
             messages=request.messages,
-            max_completion_tokens=request.max_output_tokens,
             stream=True,
             stream_options={"include_usage": True},
             extra_headers={"X-Client-Request-Id": request.request_id},

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import openai
 
+from assistants.llm import guard
+
 UNKNOWN = "provider_error"
 
 
@@ -44,6 +46,8 @@ OUT_OF_CREDIT = "insufficient_quota"
 def from_sdk(error: openai.OpenAIError) -> ProviderFailure:
     if isinstance(error, openai.APITimeoutError):
         return ProviderFailure("provider_timeout", retryable=True)
+    if guard.is_refusal(error):
+        return ProviderFailure("provider_host_refused")
     if isinstance(error, openai.APIConnectionError):
         return ProviderFailure("provider_unreachable", retryable=True)
     if isinstance(error, openai.APIStatusError):

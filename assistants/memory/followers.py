@@ -6,6 +6,7 @@ from django.conf import settings
 
 from assistants.models import Run
 from assistants.runs import afterwards
+from assistants.runs.rounds import APPROVAL
 
 
 def connect() -> None:
@@ -14,7 +15,8 @@ def connect() -> None:
 
 
 def after_reply(workspace_id: UUID, run: Run) -> None:
-    if run.message_id is None or run.state != Run.State.DONE:
+    # An answer that waits for its person's decision about a tool is not said yet: its last run comes here again.
+    if run.message_id is None or run.state != Run.State.DONE or run.finish_reason == APPROVAL:
         return
     from assistants.memory.tasks import look_back  # noqa: PLC0415  tasks call services
 

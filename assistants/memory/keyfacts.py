@@ -1,13 +1,16 @@
 """Layer 8: what everybody should know of a document that is shared with all. An admin asks for it."""
 
+from datetime import datetime, timedelta
 from html import escape
 from typing import Any
+
+from django.db.models import Q
 
 from accounts import queries as accounts_queries
 from accounts.permissions import Member, Permission, check
 from assistants.builder import queries as builder
 from assistants.llm import tokens
-from assistants.memory import layers, readings, services
+from assistants.memory import layers, readings
 from assistants.models import Document, DocumentChunk, MemoryItem, Run
 from config import errors
 from tenants.scope import current_workspace
@@ -15,6 +18,9 @@ from tenants.scope import current_workspace
 PROPOSED = ("shared",)
 MOST_FACTS = 10
 MOST_TOKENS = 6_000
+MOST_OUTPUT_TOKENS = 2_000
+"""Ten full sentences with their relations; an answer that is cut has no notes."""
+LONGEST, KEPT_WITHIN = timedelta(minutes=15), timedelta(minutes=1)
 WORDS = f"""Note the key facts of the document below: what people of a workplace would ask for again and again, such \
 as rules, dates, amounts, names, responsibilities. At most {MOST_FACTS} notes of the layer shared, each one full \
 sentence that can be understood alone. Never note passwords, keys, card or account numbers.
@@ -35,10 +41,9 @@ class KeyFactsRefused(errors.DomainError):
 
 
 def take(*, member: Member, document: Document) -> Run:
-    """Starts the reading of a document. Raises Forbidden, KeyFactsNotReady, KeyFactsRefused, LayerNotIncluded."""
+    """Starts the reading of a document. Raises Forbidden, KeyFactsNotReady, KeyFactsRefused, FeatureNotIncluded."""
     check(member, Permission.WORKSPACE_MANAGE)
-    if "shared" not in layers.allowed(member.workspace_id):
-        raise services.LayerNotIncluded()
+    layers.require(member.workspace_id, "shared")
     text = _text_of(document)
     if not _is_open(document) or not text:
         raise KeyFactsNotReady()
@@ -49,10 +54,19 @@ def take(*, member: Member, document: Document) -> Run:
         task={"task": "document", "document": str(document.id)},
         messages=[{"role": "system", "content": WORDS}, {"role": "user", "content": said}],
         body={"extra": {"response_format": readings.response_format(PROPOSED)}},
+        cap=MOST_OUTPUT_TOKENS,
     )
     if run is None:
         raise KeyFactsRefused()
     return run
+
+
+def is_reading(now: datetime) -> bool:
+    """Whether a document is being read in this workspace, or was and its facts are not kept yet. One query."""
+    is_new = Q(finished_at__gte=now - KEPT_WITHIN, request__has_key="messages")
+    rows = Run.objects.filter(message=None, created_at__gte=now - LONGEST)
+    rows = rows.filter(kind=Run.Kind.MEMORY, request__task="document")
+    return rows.filter(Q(state__in=readings.LIVE) | is_new).exists()
 
 
 def keep(*, run: Run, body: dict[str, Any]) -> list[MemoryItem]:

@@ -40,6 +40,15 @@ KEPT = tuple(layer.name for layer in LAYERS if layer.is_kept)
 RECALLED = ("episodic", "semantic", "procedural", "shared")
 
 
+def require(workspace_id: UUID, name: str) -> None:
+    """Raises FeatureNotIncluded for a layer that the plan does not include."""
+    if name in allowed(workspace_id):
+        return
+    if BY_NAME[name].advanced:
+        features.require(workspace_id, Feature.ADVANCED_MEMORY)
+    features.require(workspace_id, Feature.BASIC_MEMORY)
+
+
 def allowed(workspace_id: UUID) -> frozenset[str]:
     """The layers that the plan includes. The first one is how a prompt works at all."""
     included = features.state_of(workspace_id).features

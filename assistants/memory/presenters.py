@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.links import page_url
 from accounts.requests import MemberRequest
-from assistants.memory import layers, queries
+from assistants.memory import keyfacts, layers, queries
 from assistants.models import MemoryItem
 
 SHOWN = 200
@@ -50,6 +50,8 @@ def home(request: MemberRequest, name: str) -> dict[str, Any]:
         ],
         "items": [present(request, row) for row in rows[:SHOWN]],
         "has_more": len(rows) > SHOWN,
+        "is_reading": name == "shared" and keyfacts.is_reading(timezone.now()),
+        "self_url": f"{page_url(request, 'memory')}?layer={name}",
         "is_on": queries.is_switched_on(member.user_id),
         "is_included": name in allowed,
         "can_add": name in allowed and (member.can_manage_workspace if name == "shared" else True),

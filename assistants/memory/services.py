@@ -48,12 +48,6 @@ class MemoryTextWrong(errors.DomainError):
     message = f"Write one statement of 1 to {MAX_TEXT:,} characters."
 
 
-class LayerNotIncluded(errors.DomainError):
-    code = "memory_layer"
-    status = 402
-    message = "This layer of memory is not part of the workspace’s plan."
-
-
 def remember(
     *,
     member: Member,
@@ -68,7 +62,7 @@ def remember(
 ) -> MemoryItem:
     """Keeps one statement, in a transaction of its own. What is there already is confirmed instead of doubled.
 
-    Raises MemoryTextWrong, SecretNotKept, MemoryForbidden, LayerNotIncluded, Forbidden (the shared layer is curated).
+    Raises MemoryTextWrong, SecretNotKept, MemoryForbidden, FeatureNotIncluded, Forbidden (the shared layer is curated).
     """
     text, slot = _checked(member, layer, text), _slot(slot)
     owner = _owner(member, layer, text)
@@ -234,8 +228,7 @@ def _checked(member: Member, layer: str, text: str) -> str:
         raise MemoryTextWrong()
     if secrets.holds_secret(text):
         raise SecretNotKept()
-    if layer not in layers.allowed(member.workspace_id):
-        raise LayerNotIncluded()
+    layers.require(member.workspace_id, layer)
     return text
 
 

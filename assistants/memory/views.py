@@ -15,8 +15,9 @@ from accounts.requests import MemberRequest
 from assistants.documents import queries as documents
 from assistants.memory import forgetting, graph, keyfacts, layers, presenters, queries, services
 from config import errors
+from usage.features.queries import FeatureNotIncluded
 
-HOME, ITEM = "memory/memory.html", "memory/item.html"
+HOME, ITEM, ITEMS = "memory/memory.html", "memory/item.html", "memory/_items.html"
 
 
 @requires(Permission.VIEW)
@@ -32,7 +33,7 @@ def memory(request: MemberRequest) -> HttpResponse:
     try:
         services.remember(member=request.member, layer=name, text=text)
     except (
-        services.MemoryTextWrong, services.SecretNotKept, services.MemoryForbidden, services.LayerNotIncluded
+        services.MemoryTextWrong, services.SecretNotKept, services.MemoryForbidden, FeatureNotIncluded
     ) as refusal:  # fmt: skip
         return _home(request, name, refusal, text)
     messages.success(request, "It is remembered.")
@@ -43,7 +44,8 @@ def _home(
     request: MemberRequest, name: str, refusal: errors.DomainError | None = None, text: str = ""
 ) -> HttpResponse:
     context = presenters.home(request, name) | {"refusal": refusal, "text": text}
-    return render(request, HOME, context, status=refusal.status if refusal else 200)
+    template = ITEMS if request.htmx else HOME
+    return render(request, template, context, status=refusal.status if refusal else 200)
 
 
 @requires(Permission.VIEW)

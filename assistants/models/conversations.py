@@ -95,12 +95,19 @@ class Message(models.Model):
 
 
 class FollowUp(models.Model):
-    """A question that waits for the answer that runs now, and is asked when that has ended."""
+    """A question that waits for the answer that runs now, and is asked when that has ended.
+
+    `after_id`: the answer it was written under; it goes to the end of the newest branch through that one.
+    `attachments`: ids of its person's files that go with it, unsent until then. `error_code`: why it could not be
+    asked; its person decides what becomes of it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="follow_ups")
     owner_id = models.UUIDField()
     text = models.TextField()
+    after_id = models.UUIDField(null=True)
+    attachments = models.JSONField(default=list)
     client_id = models.UUIDField(null=True)
     error_code = models.CharField(max_length=60, blank=True)
     created_at = models.DateTimeField()

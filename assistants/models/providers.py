@@ -34,11 +34,17 @@ class Provider(models.Model):
 
 
 class ProviderModel(models.Model):
-    """A model that a workspace's own provider lists."""
+    """A model that a workspace's own provider lists, or listed once.
+
+    `is_listed`: it stands in the provider's list as it was read last. `is_chosen`: an admin lets it be used.
+    `is_offered`: both; what assistants may have.
+    """
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=120)
     is_offered = models.BooleanField(default=True)
+    is_listed = models.BooleanField(default=True)
+    is_chosen = models.BooleanField(default=True)
     has_vision = models.BooleanField(default=False)
     seen_at = models.DateTimeField()
 

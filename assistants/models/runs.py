@@ -20,8 +20,9 @@ class Run(models.Model):
     `request` holds what cannot be read from the message tree: the body of an API call. `text` grows once a second
     while the run streams. `attempt` mirrors the hold's fencing token: a worker's write names the attempt it owns.
     `context` is what a page tells of the prompt: memories and passages used, what was cut (assistants/prompting).
-    `provider`: as the ledger names it. `list_cost_micro`: where a workspace's own key paid, what the price book would
-    say: information, outside the ledger (docs/models.md).
+    `provider` and `served_as`: who answers and what its model is called there, as the ledger names them; empty in
+    older rows: the platform's, and `model`.
+    `list_cost_micro`: where a workspace's own key paid, what the price book would say: information, outside the ledger.
     `sent` is what the receipt will say of the request: a salted hash and parameters (assistants/runs/evidence.py).
     """
 
@@ -55,6 +56,7 @@ class Run(models.Model):
     assistant = models.ForeignKey(Assistant, null=True, on_delete=models.SET_NULL, related_name="runs")
     model = models.CharField(max_length=120)
     provider = models.CharField(max_length=40, blank=True, db_default="")
+    served_as = models.CharField(max_length=120, blank=True, db_default="")
     answered_by = models.CharField(max_length=120, blank=True)
     request = models.JSONField(default=dict)
     sent = models.JSONField(default=dict)

@@ -10,6 +10,7 @@ from django.conf import settings
 from accounts.permissions import Member
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
+from assistants.llm import catalogue
 from assistants.models import Assistant
 from config import errors
 
@@ -101,7 +102,7 @@ def _no_constant(name: str) -> None:
 
 def _assistant(member: Member, asked: str) -> Assistant | None:
     if not asked.startswith(ASSISTANT_MARK):
-        if asked not in settings.CHAT_MODELS:
+        if not _is_offered(asked):
             raise ModelNotFound(
                 f"The model {asked!r} does not exist here. GET /v1/models lists them.",
                 data={"param": "model"},
@@ -113,6 +114,16 @@ def _assistant(member: Member, asked: str) -> Assistant | None:
     if assistant is None:
         raise ModelNotFound(f"There is no {asked!r} in this workspace.", data={"param": "model"})
     return assistant
+
+
+def _is_offered(asked: str) -> bool:
+    """One of the platform's, or `provider/model` of the workspace's own. What the plan allows is decided later."""
+    if asked in settings.CHAT_MODELS:
+        return True
+    try:
+        return catalogue.resolve(asked).is_own
+    except catalogue.ModelNotOffered:
+        return False
 
 
 def _messages(value: Any) -> list[dict[str, Any]]:

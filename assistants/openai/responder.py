@@ -29,6 +29,7 @@ STATUS = {
     "provider_busy": 429,
     "provider_refused_request": 400,
     "provider_model_missing": 404,
+    "model_not_offered": 404,
     "emergency_stop": 503,
     "key_revoked": 401,
     "quota_busy": 429,

@@ -1,6 +1,5 @@
 """`/v1/`: OpenAI's protocol, so that any of its clients works by changing the base URL."""
 
-from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -9,6 +8,7 @@ from accounts import permissions
 from accounts.permissions import Permission
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
+from assistants.llm import catalogue
 from assistants.openai import requests, responder, services
 
 
@@ -24,10 +24,17 @@ def chat_completions(request: MemberRequest) -> HttpResponse:
 @csrf_exempt
 @require_GET
 def models(request: MemberRequest) -> HttpResponse:
-    """The platform's chat models and this workspace's assistants."""
+    """The models that this workspace may use, the platform's and its own, and its assistants."""
     permissions.check(request.member, Permission.VIEW)
-    rows = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "platform"} for name in settings.CHAT_MODELS
+    choices = [row for row in catalogue.list_choices(request.member) if not row.refusal]
+    rows: list[dict[str, object]] = [
+        {
+            "id": row.name,
+            "object": "model",
+            "created": 0,
+            "owned_by": "workspace" if row.is_own else "platform",
+        }
+        for row in choices
     ]
     rows += [
         {

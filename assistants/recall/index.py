@@ -34,7 +34,7 @@ def search(
     One query for the text, one more with `vector` (of `model`, from `embedding.embed_query`). In the workspace.
     """
     source = SOURCES[kind]
-    by_text = [row_id for row_id, _ in text.search(source.rows(), where, query, limit * TEXT_DEPTH)]
+    by_text = [row_id for row_id, _ in text.search(source, where, query, limit * TEXT_DEPTH)]
     by_vector = _near(vectors.search(source, where, vector, model, limit * VECTOR_DEPTH)) if vector else []
     return fuse({"text": by_text, "vector": by_vector})[:limit]
 

@@ -11,10 +11,11 @@ Kind = Literal["memory", "passage"]
 
 @dataclass(frozen=True)
 class Source:
-    """`vectors`: the table of its vectors; a row's vectors go with the row."""
+    """`vectors`: the table of its vectors; a row's vectors go with the row. `newest`: an order of the rows."""
 
     label: str
     vectors: str
+    newest: tuple[str, ...]
 
     @property
     def model(self) -> type[models.Model]:
@@ -30,6 +31,6 @@ class Source:
 
 
 SOURCES: dict[Kind, Source] = {
-    "memory": Source("assistants.MemoryItem", "assistants_memoryvector"),
-    "passage": Source("assistants.DocumentChunk", "assistants_passagevector"),
+    "memory": Source("assistants.MemoryItem", "assistants_memoryvector", ("-updated_at", "-id")),
+    "passage": Source("assistants.DocumentChunk", "assistants_passagevector", ("-id",)),
 }

@@ -6,37 +6,47 @@ rarity of words, which decides among short statements.
 
 import math
 from collections import Counter
-from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import F, Q, QuerySet
+from django.contrib.postgres.search import SearchQuery
+from django.db import connection
+from django.db.models import Q
 
 from assistants.recall import frequencies, words
+from assistants.recall.kinds import Source
 
-CANDIDATES = 200
+# So many of the texts that have one of the words are looked at, the newest; so many of those are ranked.
+LOOKED_AT, CANDIDATES = 2_000, 200
 K1, B = 1.2, 0.5
+# Django has no query of a query that keeps its columns, and a join would fetch each row twice.
+RANKED = """
+SELECT id, text FROM ({newest}) newest
+ORDER BY ts_rank(search, to_tsquery('simple', %s)) DESC, id DESC LIMIT %s
+"""
 
 
-def search(rows: QuerySet[Any], where: Q, question: str, limit: int) -> list[tuple[UUID, float]]:
-    """Best first, with BM25's score. One query, of at most CANDIDATES rows, and one for the statistics now and then."""
+def search(source: Source, where: Q, question: str, limit: int) -> list[tuple[UUID, float]]:
+    """Best first, with BM25's score. One query, which brings CANDIDATES rows; one for the statistics now and then."""
     terms = words.telling(question)[:64]
     if not terms:
         return []
-    rare = frequencies.rare(rows.model._meta.db_table, {term: words.stem(term) for term in terms})
-    asked = SearchQuery(words.query(rare), search_type="raw", config="simple")
-    found = (
-        rows.filter(where, search=asked)
-        .annotate(rank=SearchRank(F("search"), asked))
-        .order_by("-rank", "-id")
-        .values_list("id", "text")[:CANDIDATES]
-    )
-    return _ranked(terms, list(found))[:limit]
+    any_of = _asked(frequencies.rarest(source.table, terms))
+    newest = source.rows().filter(where, search=any_of).order_by(*source.newest)[:LOOKED_AT]
+    inner, params = newest.values("id", "text", "search").query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(RANKED.format(newest=inner), [*params, words.query(terms), CANDIDATES])
+        found = cursor.fetchall()
+    return _ranked(terms, found)[:limit]
+
+
+def _asked(terms: list[str]) -> SearchQuery:
+    return SearchQuery(words.query(terms), search_type="raw", config="simple")
 
 
 def _ranked(terms: list[str], found: list[tuple[UUID, str]]) -> list[tuple[UUID, float]]:
     """Rarity is counted among the candidates: a word that all of them have tells nothing."""
-    counted = [(row_id, *_counts(terms, text)) for row_id, text in found]
+    matcher = words.Matcher(terms)
+    counted = [(row_id, *_counts(matcher, text)) for row_id, text in found]
     if not counted:
         return []
     total = len(counted)
@@ -54,7 +64,6 @@ def _ranked(terms: list[str], found: list[tuple[UUID, str]]) -> list[tuple[UUID,
     return sorted(ranked, key=lambda row: -row[1])
 
 
-def _counts(terms: list[str], text: str) -> tuple[Counter[str], int]:
+def _counts(matcher: words.Matcher, text: str) -> tuple[Counter[str], int]:
     found = words.of(text)
-    counts = Counter(term for term in terms for word in found if words.matches(term, word))
-    return counts, max(len(found), 1)
+    return Counter(term for word in found for term in matcher.of(word)), max(len(found), 1)

@@ -5,6 +5,7 @@ No dictionary of one language: a word counts by how rare it is, and matches by i
 """
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 WORD = re.compile(r"\w+")
@@ -59,6 +60,23 @@ def matches(term: str, word: str) -> bool:
     if len(term) < SHORTEST_STEM or any(char.isdigit() for char in term):
         return word == term
     return word.startswith(stem(term)) and len(word) - len(stem(term)) <= LONGEST_ENDING
+
+
+class Matcher:
+    """Which of the terms a word answers, as `matches` says; each word is seen once, beside terms that begin alike."""
+
+    def __init__(self, terms: list[str]) -> None:
+        self._alike: dict[str, list[str]] = defaultdict(list)
+        for term in terms:
+            self._alike[stem(term)[:SHORTEST_STEM]].append(term)
+        self._known: dict[str, list[str]] = {}
+
+    def of(self, word: str) -> list[str]:
+        known = self._known.get(word)
+        if known is None:
+            alike = self._alike.get(word[:SHORTEST_STEM], ())
+            known = self._known[word] = [term for term in alike if matches(term, word)]
+        return known
 
 
 def query(terms: list[str]) -> str:

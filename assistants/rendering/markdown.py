@@ -6,7 +6,6 @@ A model's text is hostile until proven otherwise: no raw HTML, no remote image b
 import functools
 from html import escape
 from typing import Any
-from urllib.parse import urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
@@ -14,36 +13,51 @@ from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
+from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
+
+from assistants.rendering import addresses, formulas
 
 MAX_HIGHLIGHT = 50_000
 TAGS = {
-    "a", "b", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
+    "a", "b", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
     "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-ATTRIBUTES = {
-    "a": {"href", "title", "target"},
-    "button": {"type", "class", "data-image-src"},
-    "code": {"class"},
-    "div": {"class", "data-language"},
-    "pre": {"class", "tabindex"},
-    "span": {"class"},
-    "ol": {"start"},
-    "td": {"align"},
-    "th": {"align"},
+ATTRIBUTES = {"a": {"href", "title"}, "div": {"data-language"}, "ol": {"start"}}
+VALUES = {
+    "pre": {"tabindex": {"0"}},
+    "td": {"align": {"left", "right", "center"}},
+    "th": {"align": {"left", "right", "center"}},
 }
-LINK_SCHEMES = {"http", "https", "mailto"}
+CLASSES = {
+    "a": {"remote-image"},
+    "code": {"formula"},
+    "div": {"code-block"},
+    "pre": {"code", "formula"},
+    "span": set(STANDARD_TYPES.values()) - {""},
+}
 _formatter = HtmlFormatter(nowrap=True)
 
 
-def render(text: str) -> str:
-    """Safe to mark as safe in a template."""
-    html = _parser().render(text)
-    return nh3.clean(
-        html,
+def render(text: str, *, offers_images: bool = True) -> str:
+    """Safe to mark as safe in a template. Without `offers_images` an image is its description, not a link to it."""
+    return sanitise(_parser().render(text, {"offers_images": offers_images}))
+
+
+# SECURITY: nothing that is parsed here becomes a tag unless a rule below wrote it; this holds if one of them errs.
+def sanitise(html: str) -> str:
+    return _cleaner().clean(html)
+
+
+@functools.cache
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
         tags=TAGS,
         attributes=ATTRIBUTES,
-        url_schemes=LINK_SCHEMES,
+        tag_attribute_values=VALUES,
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        allowed_classes=CLASSES,
+        url_schemes=set(addresses.SCHEMES),
         link_rel="noopener noreferrer nofollow",
         strip_comments=True,
     )
@@ -53,6 +67,8 @@ def render(text: str) -> str:
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "breaks": True})
     parser.enable(["table", "strikethrough"])
+    formulas.install(parser)
+    addresses.install(parser)
     parser.add_render_rule("image", _image)
     parser.add_render_rule("fence", _code)
     parser.add_render_rule("code_block", _code)
@@ -63,15 +79,15 @@ def _parser() -> MarkdownIt:
 
 
 def _image(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
-    """A remote image would tell its host who reads: it becomes a button that says where it leads."""
+    """A remote image would tell its host who reads: it becomes a link that says where it leads."""
     token = tokens[index]
     source = str(token.attrs.get("src", ""))
     label = token.content or "image"
-    parts = urlsplit(source)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    host = addresses.host_of(source)
+    if not host or token.meta.get("is_linked") or not env["offers_images"]:
         return f"<em>{escape(label)}</em>"
-    shown = escape(f"{label}: load image from {parts.hostname}")
-    return f'<button type="button" class="remote-image" data-image-src="{escape(source)}">{shown}</button>'
+    shown = escape(f"{label}: load image from {host}")
+    return f'<a class="remote-image" href="{escape(source)}">{shown}</a>'
 
 
 def _link_open(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:
@@ -79,7 +95,7 @@ def _link_open(renderer: Any, tokens: list[Token], index: int, options: Any, env
     href = escape(str(token.attrs.get("href", "")))
     title = token.attrs.get("title")
     shown = f' title="{escape(str(title))}"' if title else ""
-    return f'<a href="{href}"{shown} target="_blank">'
+    return f'<a href="{href}"{shown}>'
 
 
 def _aligned(renderer: Any, tokens: list[Token], index: int, options: Any, env: Any) -> str:

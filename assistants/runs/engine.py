@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import openai
 import uvloop
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -61,7 +60,7 @@ class Engine:
         self.loop.run_forever()
 
     async def _open(self) -> None:
-        self.client: openai.AsyncOpenAI = client.make_client()
+        self.clients = client.Clients()
         self.publisher = Publisher(redis_clients.async_client(max_connections=8))
         for work in (self.publisher.run(), self._listen_for_stops()):
             self._background.add(asyncio.ensure_future(work))

@@ -1,6 +1,6 @@
 """What a run may use at most, before it starts: the size of its hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from assistants.models import Run
@@ -16,23 +16,36 @@ MIN_USEFUL_TOKENS = 16
 
 
 def chat_meters(
-    *, kind: str, input_tokens: int, rates: Rates, cap: int = 1, is_continued: bool = False
+    *, kind: str, input_tokens: int, rates: Sequence[Rates], cap: int = 1, is_continued: bool = False
 ) -> dict[str, Amount | None]:
-    """meter → amount as a function of the output cap. Cost is None when the model has no price for what it may use.
+    """meter → amount as a function of the output cap. Cost is None when a model has no price for what it may use.
 
+    `rates`: of each model that may answer and costs the workspace money; the hold covers the dearest. Without any there
+    is no cost.
     `is_continued`: the message was counted by the run that it goes on from.
     """
     needed = (Meter.INPUT_TOKENS, Meter.OUTPUT_TOKENS) if cap else (Meter.INPUT_TOKENS,)
     read, written = Amount.of(input_tokens), Amount(0, MILLION)
+    cost: dict[str, Amount | None] = (
+        {Meter.COST_MICRO: _dearest(rates, input_tokens, needed)} if rates else {}
+    )
     return {
+        **cost,
         Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY and not is_continued else 0),
         Meter.INPUT_TOKENS: read,
         Meter.CACHED_TOKENS: read,
         Meter.OUTPUT_TOKENS: written,
         Meter.REASONING_TOKENS: written,
         Meter.TOKENS: Amount(read.raw, MILLION),
-        Meter.COST_MICRO: rates.ceiling(input_tokens=input_tokens) if _is_priced(rates, needed) else None,
     }
+
+
+def _dearest(rates: Sequence[Rates], input_tokens: int, needed: Iterable[str]) -> Amount | None:
+    """Of the text and of what is written each at its dearest, so that it covers every one of them."""
+    if not all(_is_priced(each, needed) for each in rates):
+        return None
+    ceilings = [each.ceiling(input_tokens=input_tokens) for each in rates]
+    return Amount(max(each.raw for each in ceilings), max(each.rate for each in ceilings))
 
 
 def piece_meters(*, pieces: dict[str, int], rates: Rates) -> dict[str, Amount | None]:

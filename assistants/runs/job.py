@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from assistants.llm.access import Access
+from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.llm.errors import ProviderFailure
 from assistants.llm.usage import Usage
@@ -14,14 +16,24 @@ CHARGED_FINISH = "stop"
 
 
 @dataclass(frozen=True)
+class Server:
+    """One that may answer, with its key."""
+
+    endpoint: Endpoint
+    access: Access
+
+
+@dataclass(frozen=True)
 class Job:
-    """`claimed_at`: monotonic seconds before the claim, from which on the lease is surely ours."""
+    """`servers`: those that may answer, in their order; the request is the same for each but for the model's name.
+    `claimed_at`: monotonic seconds before the claim, from which on the lease is surely ours."""
 
     workspace_id: UUID
     run_id: UUID
     attempt: int
     request: ChatRequest
     claimed_at: float
+    servers: tuple[Server, ...]
     covered: int
     """Output tokens held so far; `request.max_output_tokens` is the most that may be asked for."""
     toolbox: Toolbox | None = None
@@ -36,7 +48,7 @@ class Outcome:
     `is_estimated`: some of that count is ours (an answer of several calls).
 
     `pieces`: meter → count of what was made, for work that is not chat; `variant`: what else decides its price.
-    `embedded`: how many texts got their vector.
+    `server`: who answers, or was asked last. `embedded`: how many texts got their vector.
     `gates`: the checks that the result went through, for the run's receipt.
     """
 
@@ -53,6 +65,7 @@ class Outcome:
     variant: str = ""
     gates: tuple[Gate, ...] = ()
     embedded: int = 0
+    server: Server | None = None
     is_lost: bool = False
 
     @property

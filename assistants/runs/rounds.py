@@ -11,18 +11,17 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from django.db import Error as DatabaseFailure
 
 from assistants.llm import tokens
-from assistants.llm.client import Client
 from assistants.models import ToolCall
 from assistants.runs import attempts
 from assistants.runs.books import Books
 from assistants.runs.estimate import FIRST_STEP_TOKENS, MIN_USEFUL_TOKENS
 from assistants.runs.job import Job, Outcome
-from assistants.runs.publisher import Publisher, RunStream
+from assistants.runs.publisher import RunStream
 from assistants.tools import work
 from assistants.tools.types import Owner, Toolbox
 from assistants.tools.work import Call
@@ -39,16 +38,9 @@ logger = logging.getLogger(__name__)
 _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
 
 
-class Loop(Protocol):
-    """What of the engine a round uses."""
-
-    client: Client
-    publisher: Publisher
-
-
-async def answer(loop: Loop, job: Job, stream: RunStream, outcome: Outcome) -> None:
+async def answer(loop: attempts.Loop, job: Job, stream: RunStream, outcome: Outcome) -> None:
     if job.toolbox is None:
-        await attempts.call(loop.client, loop.publisher, job, stream, outcome)
+        await attempts.call(loop, job, stream, outcome)
         return
     await _Answer(loop, job, job.toolbox, stream, outcome).write()
 
@@ -56,7 +48,9 @@ async def answer(loop: Loop, job: Job, stream: RunStream, outcome: Outcome) -> N
 class _Answer:
     """An answer of an assistant with tools."""
 
-    def __init__(self, loop: Loop, job: Job, box: Toolbox, stream: RunStream, outcome: Outcome) -> None:
+    def __init__(
+        self, loop: attempts.Loop, job: Job, box: Toolbox, stream: RunStream, outcome: Outcome
+    ) -> None:
         self._loop, self._job, self._box = loop, job, box
         self._stream, self._outcome = stream, outcome
         self._owner = Owner(job.workspace_id, job.run_id, job.attempt)
@@ -102,7 +96,10 @@ class _Answer:
         job = replace(self._job, request=replace(request, messages=list(self._messages), extra=extra))
         outcome.usage = None
         with self._counted(job):
-            await attempts.call(self._loop.client, self._loop.publisher, job, self._stream, outcome)
+            await attempts.call(self._loop, job, self._stream, outcome)
+        if outcome.server is not None:
+            # One answer, one model: whoever began it goes on, and is who is booked.
+            self._job = replace(self._job, servers=(outcome.server,))
         wants = outcome.state == "done" and bool(self._calls)
         return wants and outcome.finish_reason not in (attempts.LIMIT_REACHED, "length", "content_filter")
 

@@ -1,37 +1,37 @@
 """Every piece of model work starts here, and ends here exactly once (docs/turns.md)."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
 from accounts.models import PersonReference
 from accounts.permissions import Member
-from assistants.llm import tokens
+from assistants.llm import catalogue, tokens
+from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import afterwards, endings, estimate, evidence, rights
+from assistants.runs import afterwards, chain, endings, estimate, evidence, rights
 from assistants.runs.job import Outcome
 from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
-from usage import prices
 from usage.holds import access
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
-from usage.holds.types import Actual, HoldLost, HoldRequest, Settlement
+from usage.holds.types import Actual, Amount, HoldLost, HoldRequest, Settlement
 from usage.models import Meter
 from usage.receipts import services as receipts
 
 # Not the request: a call's whole body would be sent to the database once more.
 WRITTEN_AT_END = [
     "attempt", "state", "text", "tool_calls", "finish_reason", "error_code", "answered_by", "finished_at", "retry_at",
-    "input_tokens", "output_tokens", "is_estimated", "cost_micro", "receipt_id",
+    "input_tokens", "output_tokens", "is_estimated", "cost_micro", "list_cost_micro", "receipt_id",
 ]  # fmt: skip
 logger = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class NewRun:
     """`prompt`: the chat messages as they will be sent, for the size of the hold.
 
     `reserved_tokens`: what the worker may add to it.
+    `fallbacks`: models that may answer instead; None: the assistant's, where it is asked with its own model.
     `is_run_here`: the caller claims and runs it, no worker is woken.
     `pieces`: meter → count for work that is not chat; `variant`: what else decides its price (an image's size).
     """
@@ -56,19 +57,30 @@ class NewRun:
     pieces: dict[str, int] = field(default_factory=dict)
     variant: str = ""
     is_run_here: bool = False
+    fallbacks: tuple[str, ...] | None = None
+
+    def chain(self, workspace_id: UUID) -> tuple[Endpoint, ...]:
+        """Raises ModelNotOffered and FeatureNotIncluded for the first."""
+        if self.pieces or self.kind == Run.Kind.EMBEDDING:
+            return chain.of_platform(workspace_id, self.model)
+        named: Iterable[str] | None = self.fallbacks
+        if named is None and self.assistant is not None and self.assistant.model == self.model:
+            named = self.assistant.fallback_models
+        return chain.choose(workspace_id, self.model, named or ())
 
 
 def start_run(*, member: Member, new: NewRun) -> Run:
     """Holds what the run may use, saves it, and wakes a worker after the commit.
 
     Inside the caller's transaction, in the workspace. A run that must wait for others' holds is saved too and starts
-    when it is let in. Raises RunsStopped, QuotaExceeded, and what the plan refuses (assistants/runs/rights.py).
+    when it is let in. Raises RunsStopped, QuotaExceeded, ModelNotOffered, and what the plan refuses
+    (assistants/runs/rights.py, chain.py).
     """
     rights.require_startable(member, new.assistant)
-    run_id = uuid4()
-    now = timezone.now()
-    input_tokens = _count_input(new) if new.prompt else 0
-    hold = holds.open_hold(_hold_request(member, new, run_id, input_tokens, now), now=now)
+    run_id, now = uuid4(), timezone.now()
+    chosen = new.chain(member.workspace_id)
+    input_tokens = _count_input(new, chosen) if new.prompt else 0
+    hold = holds.open_hold(_hold_request(member, new, chosen, run_id, input_tokens, now), now=now)
     run = Run.objects.create(
         id=run_id,
         kind=new.kind,
@@ -76,7 +88,9 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         message=new.message,
         assistant=new.assistant,
         model=new.model,
-        request=new.request,
+        provider=chosen[0].provider,
+        served_as=chosen[0].model,
+        request={**new.request, **chain.saved(chosen)},
         input_tokens=input_tokens,
         created_at=now,
     )
@@ -85,26 +99,24 @@ def start_run(*, member: Member, new: NewRun) -> Run:
     return run
 
 
-def _count_input(new: NewRun) -> int:
+def _count_input(new: NewRun, chosen: tuple[Endpoint, ...]) -> int:
+    """Whichever of them answers: pictures count differently."""
     extra = new.request.get("extra", {})
-    counted = tokens.count_prompt(
-        new.prompt, extra.get("tools"), extra.get("response_format"), model=new.model
-    )
-    return counted + new.reserved_tokens
+    sent = (extra.get("tools"), extra.get("response_format"))
+    models = {each.model for each in chosen} if tokens.has_images(new.prompt) else {new.model}
+    return max(tokens.count_prompt(new.prompt, *sent, model=model) for model in models) + new.reserved_tokens
 
 
-def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, now: datetime) -> HoldRequest:
-    rates = prices.rates(provider=settings.PROVIDER_NAME, model=new.model, at=now, variant=new.variant)
-    if new.pieces:
-        meters = estimate.piece_meters(pieces=new.pieces, rates=rates)
-    else:
-        meters = estimate.chat_meters(
-            kind=new.kind,
-            input_tokens=input_tokens,
-            rates=rates,
-            cap=new.max_output_tokens,
-            is_continued=CONTINUES in new.request,
-        )
+def _hold_request(
+    member: Member,
+    new: NewRun,
+    chosen: tuple[Endpoint, ...],
+    run_id: UUID,
+    input_tokens: int,
+    now: datetime,
+) -> HoldRequest:
+    rates = [each.rates(at=now, variant=new.variant) for each in chosen]
+    reasons_unseen = any(Meter.REASONING_TOKENS in each.by_meter for each in rates)
     workspace = current_workspace()
     return HoldRequest(
         id=run_id,
@@ -116,10 +128,27 @@ def _hold_request(member: Member, new: NewRun, run_id: UUID, input_tokens: int, 
         assistant_id=new.assistant.id if new.assistant else None,
         kind=new.kind,
         model=new.model,
-        meters=meters,
+        provider=chosen[0].provider,
+        meters=_meters(new, chosen, input_tokens, now),
         cap=new.max_output_tokens,
         min_cap=estimate.MIN_USEFUL_TOKENS,
-        step=0 if Meter.REASONING_TOKENS in rates.by_meter else estimate.FIRST_STEP_TOKENS,
+        step=0 if reasons_unseen else estimate.FIRST_STEP_TOKENS,
+    )
+
+
+def _meters(
+    new: NewRun, chosen: tuple[Endpoint, ...], input_tokens: int, now: datetime
+) -> dict[str, Amount | None]:
+    """Whichever of them answers is covered. What a workspace's own key pays is none of our money."""
+    rates = [each.rates(at=now, variant=new.variant) for each in chosen if not each.is_own]
+    if new.pieces:
+        return estimate.piece_meters(pieces=new.pieces, rates=rates[0])
+    return estimate.chat_meters(
+        kind=new.kind,
+        input_tokens=input_tokens,
+        rates=rates,
+        cap=new.max_output_tokens,
+        is_continued=CONTINUES in new.request,
     )
 
 
@@ -217,6 +246,9 @@ def _end(run: Run, attempt: int, outcome: Outcome, settlement: Settlement | None
         run.output_tokens = settlement.actual.output_tokens
         run.is_estimated = settlement.actual.is_estimated
         run.cost_micro = settlement.cost_micro
+        run.list_cost_micro = catalogue.list_cost(
+            chain.booked_as(run), chain.priced_as(run), settlement.actual, at=run.created_at
+        )
     if outcome.retry_after_s is not None:
         run.retry_at = now + timedelta(seconds=outcome.retry_after_s)
 
@@ -240,25 +272,24 @@ def _said_in_all(run: Run) -> str:
 def _actual(run: Run, outcome: Outcome) -> Actual:
     """The provider's own count; without one, ours, marked as an estimate. Pieces are counted as they are made."""
     usage = outcome.usage
+    named: dict[str, Any] = {"provider": chain.booked_as(run), "model": chain.priced_as(run)}
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
-        return Actual(provider=settings.PROVIDER_NAME, model=run.model, variant=outcome.variant, **used)
+        return Actual(**named, variant=outcome.variant, **used)
     messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
         )
         return Actual(
-            provider=settings.PROVIDER_NAME,
-            model=run.model,
+            **named,
             input_tokens=run.input_tokens,
             output_tokens=tokens.count(spoken),
             messages=messages,
             is_estimated=True,
         )
     return Actual(
-        provider=settings.PROVIDER_NAME,
-        model=run.model,
+        **named,
         messages=messages,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,

@@ -12,9 +12,9 @@ from assistants.llm.chat import ChatRequest
 from assistants.models import Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Prompt
-from assistants.runs import endings, services
+from assistants.runs import chain, endings, services
 from assistants.runs.engine import get_engine
-from assistants.runs.job import Job, Outcome
+from assistants.runs.job import Job, Outcome, Server
 from assistants.runs.publisher import RunStream
 from assistants.tools import toolbox as toolboxes
 from assistants.tools.types import Toolbox
@@ -23,7 +23,7 @@ from tenants.scope import STOP_REASONS, WorkspaceRef, workspace_scope
 from usage.features import queries as features
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
-from usage.holds.types import Claim
+from usage.holds.types import Claim, HoldLost
 
 LOADED = ("assistant", "message__parent", "message__conversation")
 WRITE_FOR_S = 120
@@ -67,9 +67,20 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         toolbox = None if refusal else toolboxes.of_run(run, workspace)
         request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
         services.begin_run(run, attempt=claim.attempt, request=request, context=context)
-        if request is None:
+        servers, refusal = ((), refusal) if refusal else _servers(run, claim)
+        if request is None or not servers:
             return None, refusal
-        return Job(workspace_id, run.id, claim.attempt, request, claimed_at, claim.covered, toolbox), ""
+        job = Job(workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox)
+        return job, ""
+
+
+def _servers(run: Run, claim: Claim) -> tuple[tuple[Server, ...], str]:
+    """Who may answer, or why nobody may."""
+    found, problem = chain.open_servers(run)
+    try:
+        return chain.begin_with(run, claim.attempt, found), "emergency_stop" if found else problem
+    except HoldLost:
+        return (), "worker_lost"
 
 
 def _refusal(workspace: WorkspaceRef, claim: Claim, kind: str) -> str:

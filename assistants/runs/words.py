@@ -47,6 +47,17 @@ BY_CODE = {
         "The model refused this request", "It may be too long or hold something the model cannot take.", None
     ),
     "provider_error": Words("The model failed", "The provider answered with an error we do not know.", RETRY),
+    "provider_host_refused": Words(
+        "The model's server may not be called",
+        "Its address is not on the open internet. An administrator needs to check the provider.",
+        SETTINGS,
+    ),
+    "provider_key_unreadable": Words(
+        "The provider's key cannot be opened", "An administrator must enter it again.", SETTINGS
+    ),
+    "model_not_offered": Words(
+        "This model is not offered any more", "Choose another model in the assistant's settings.", SETTINGS
+    ),
     "worker_lost": Words(
         "The answer was interrupted", "Our worker stopped. What arrived is kept; try again.", RETRY
     ),

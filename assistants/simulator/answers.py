@@ -13,6 +13,7 @@ QUOTED = 600
 TITLE_LIMIT = 100
 CODING = re.compile(r"\b(code|python|javascript|typescript|function|script|regex|sql|algorithm)\b", re.I)
 BLOCK = re.compile(r"<(memory|document)\b([^<>]*)>(.*?)</\1>", re.I | re.S)
+MARK = re.compile(r"</?(?:memory|document)\b[^<>]*>", re.I)
 TITLE = re.compile(r"""\b(?:title|name|source)\s*=\s*(?:"([^"]*)"|'([^']*)')""", re.I)
 CLOSING = "Set `OPENAI_API_KEY` to have a real model answer."
 
@@ -38,9 +39,9 @@ def first_words(text: str, number: int) -> str:
 
 
 def sentences_of(text: str) -> list[str]:
-    return [clip(each.strip()) for each in re.split(r"(?<=[.!?])\s+|\n+", text) if each.strip()][
-        : schemas.MOST_LISTED
-    ]
+    """Without the marks around what is quoted."""
+    found = re.split(r"(?<=[.!?])\s+|\n+", MARK.sub(" ", text))
+    return [clip(each.strip()) for each in found if each.strip()][: schemas.MOST_LISTED]
 
 
 def clip(text: str, length: int = QUOTED) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 
 from assistants.models import Run
 from assistants.runs import afterwards
+from assistants.runs.rounds import APPROVAL
 
 
 def connect() -> None:
@@ -14,7 +15,9 @@ def connect() -> None:
 
 
 def after_reply(workspace_id: UUID, run: Run) -> None:
-    if run.message_id is None or run.state != Run.State.DONE or not settings.WRITES_TITLES:
+    # An answer that waits for its person's decision about a tool is not said yet: its last run comes here again.
+    is_said = run.state == Run.State.DONE and run.finish_reason != APPROVAL
+    if run.message_id is None or not is_said or not settings.WRITES_TITLES:
         return
     from assistants.titles.tasks import begin_title  # noqa: PLC0415  tasks call services
 

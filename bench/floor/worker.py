@@ -15,9 +15,10 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 
+from assistants.llm import catalogue  # noqa: E402
 from assistants.llm.chat import ChatRequest  # noqa: E402
 from assistants.runs.engine import Engine  # noqa: E402
-from assistants.runs.job import Job  # noqa: E402
+from assistants.runs.job import Job, Server  # noqa: E402
 from config.celery import app as product  # noqa: E402
 
 QUEUE = "floor"
@@ -48,7 +49,9 @@ def answer(*, caller: str, call: str, body: dict[str, Any]) -> None:
         max_output_tokens=body.get("max_completion_tokens", 2048),
         request_id=f"{call}-1",
     )
-    job = Job(UUID(caller), UUID(call), 1, request, time.monotonic(), request.max_output_tokens)
+    endpoint = catalogue.platform(request.model)
+    servers = (Server(endpoint, catalogue.open_access(endpoint)),)
+    job = Job(UUID(caller), UUID(call), 1, request, time.monotonic(), servers, request.max_output_tokens)
     outcome, stream = engine().run(job)
     usage = asdict(outcome.usage) if outcome.usage else None
     engine().finish(stream, {"state": outcome.state, "usage": usage, "text": outcome.text})

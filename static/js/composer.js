@@ -1,5 +1,4 @@
 // The composer: Enter sends, Shift+Enter starts a line, it grows, keeps a draft, loses nothing when a send fails.
-import { announce } from "./announce.js";
 import * as draft from "./draft.js";
 import { toEnd } from "./scroll.js";
 
@@ -13,7 +12,8 @@ function start(form) {
   const text = form.querySelector("[data-composer-text]");
   const send = form.querySelector("[data-composer-send]");
   const stop = form.querySelector("[data-composer-stop]");
-  const wait = form.querySelector("[data-composer-wait]");
+  const verb = form.querySelector("[data-composer-verb]");
+  const sends = verb.textContent;
   const key = form.dataset.draftKey;
   const { client_id: clientId, parent } = form.elements;
   let isSending = false;
@@ -28,12 +28,13 @@ function start(form) {
   };
 
   const refresh = () => {
-    send.hidden = running > 0;
+    // While an answer runs a question waits for its end; an empty box leaves its place to the stop.
+    send.hidden = running > 0 && !text.value.trim();
     stop.hidden = running === 0;
+    verb.textContent = running > 0 ? verb.dataset.running : sends;
     send.disabled = isSending;
     text.readOnly = isSending; // not disabled: focus and a screen reader's place stay in it
     form.classList.toggle("is-sending", isSending);
-    if (!running) wait.hidden = true;
     grow();
   };
 
@@ -49,21 +50,18 @@ function start(form) {
   text.addEventListener("input", () => {
     renew();
     draft.keep(key, text.value);
-    grow();
+    refresh();
   });
 
   text.addEventListener("keydown", (event) => {
     // 229: an input method is composing, and Enter belongs to it (Safari reports isComposing too late).
     if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
     event.preventDefault();
-    if (running) {
-      wait.hidden = false;
-      announce(wait.textContent);
-    } else if (!isSending && text.value.trim()) form.requestSubmit();
+    if (!isSending && text.value.trim()) form.requestSubmit();
   });
 
   form.addEventListener("submit", (event) => {
-    if (isSending || running || !text.value.trim()) {
+    if (isSending || !text.value.trim()) {
       event.preventDefault();
       event.stopImmediatePropagation();
     } else if (parent) {

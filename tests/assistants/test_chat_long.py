@@ -1,5 +1,6 @@
 """A long conversation is shown in parts; what a part costs does not grow with the whole."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from uuid import uuid4
 
@@ -8,8 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from assistants.builder.refusals import AssistantArchived, AssistantWithdrawn
 from assistants.chat import presenters, services
-from assistants.models import Conversation, Feedback, Message, Run
+from assistants.models import Assistant, Conversation, Feedback, Message, Run
 from tests.factories import answer, ask
 
 
@@ -92,6 +94,38 @@ def test_a_fork_is_ones_own_and_ends_where_it_was_made(talk, member):
         member=member.member, conversation=made, text="Go on", parent_id=made.current_leaf_id
     )
     assert later.run.state == "queued"
+
+
+def test_a_fork_costs_the_same_whatever_its_length(talk, member):
+    def queries(text: str) -> int:
+        at = Message.objects.get(text=text)
+        with CaptureQueriesContext(connection) as asked:
+            made = services.fork(member=member.member, message=at)
+        shown = Message.objects.get(
+            id=made.current_leaf_id or Conversation.objects.get(id=made.id).current_leaf_id
+        )
+        assert shown.text == text
+        return len(asked)
+
+    assert queries("Number 3") == queries("Number 199")
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"archived_at": timezone.now()}, AssistantArchived),
+        ({"visibility": "person", "created_by_id": uuid4()}, AssistantWithdrawn),
+        ({}, None),
+    ],
+)
+def test_a_conversation_with_an_assistant_that_one_may_not_ask_any_more_is_not_forked(
+    talk, member, changes, refusal
+):
+    Assistant.objects.filter(id=talk.assistant_id).update(name="Ada", **changes)
+    at = Message.objects.select_related("conversation__assistant").get(text="Number 5")
+    with pytest.raises(refusal) if refusal else nullcontext():
+        services.fork(member=member.member, message=at)
+    assert Conversation.objects.filter(forked_from_id=talk.id).count() == (0 if refusal else 1)
 
 
 def test_a_thumb_is_one_per_person_and_can_be_taken_back(talk, member, owner):

@@ -127,12 +127,6 @@ def test_refused_question_says_why_and_writes_nothing(browser, begun, acme, text
         assert Message.objects.count() == before
 
 
-def test_question_while_an_answer_runs_is_a_conflict(browser, begun):
-    response = browser.post(f"/w/acme/chat/{begun.id}/messages/", {"text": "And then?"}, headers=HTMX)
-    assert response.status_code == 409
-    assert b"still being written" in response.content
-
-
 def test_assistant_of_another_workspace_cannot_be_chosen(browser, acme, cast):
     with workspace_scope(cast.globex.id):
         theirs = factories.make_assistant(cast.globex_owner.member, "Theirs")

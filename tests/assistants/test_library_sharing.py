@@ -92,7 +92,7 @@ def test_hostile_texts_stay_texts(acme, owner, db) -> None:
     assert "<script>alert" not in page
     assert 'href="javascript' not in page
     assert "<b>T</b>" not in page
-    assert "data-image-src" not in page
+    assert "remote-image" not in page
     assert "<strong>bold</strong>" in page
 
 

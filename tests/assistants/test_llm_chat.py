@@ -7,7 +7,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from assistants.llm import chat
-from assistants.llm import client as llm_client
 from tests.assistants.books import WORDS, assert_charged, assert_ended
 
 DONE = "[DONE]"
@@ -41,12 +40,11 @@ class Script(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def scripted(stage, settings, monkeypatch):
+def scripted(stage, settings):
     """`scripted(chunk, …)` plays a run against a provider that sends exactly these chunks."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Script)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings.OPENAI_BASE_URL = f"http://127.0.0.1:{server.server_port}/v1"
-    monkeypatch.setattr(stage.engine, "client", llm_client.make_client())
 
     def play(*chunks, raw: bytes | None = None):
         lines = [chunk if isinstance(chunk, str) else json.dumps(chunk) for chunk in chunks]
@@ -59,11 +57,10 @@ def scripted(stage, settings, monkeypatch):
 
 
 @pytest.fixture
-def after(stage, settings, provider, monkeypatch):
+def after(stage, settings, provider):
     """After whatever happened, the process still serves everybody else."""
     yield
     settings.OPENAI_BASE_URL = f"{provider.address}/v1"
-    monkeypatch.setattr(stage.engine, "client", llm_client.make_client())
     played = stage.play(f"Count\n/sim text={WORDS}")
     assert_ended(played, "done")
     assert_charged(played, output_tokens=10, is_estimated=False)

@@ -1,70 +1,9 @@
 """A model's text is hostile: whatever it holds, the page gets no script, no style and no request to anybody."""
 
-import re
-from html.parser import HTMLParser
-
 import pytest
 
 from assistants.rendering import markdown
-
-TAGS = {
-    "a", "b", "blockquote", "br", "button", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
-    "li", "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
-}  # fmt: skip
-ATTRIBUTES = {
-    "href", "title", "target", "rel", "type", "class", "data-image-src", "data-language", "tabindex", "start", "align",
-}  # fmt: skip
-LINK = re.compile(r"(https?://|mailto:)|[^:]*$|[#/?]")
-
-
-class Page(HTMLParser):
-    """Reads HTML as a browser would and notes what it may never hold."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.wrong: list[str] = []
-        self.tags: list[str] = []
-        self.links: list[str] = []
-        self.buttons: list[str] = []
-        self.text = ""
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag not in TAGS:
-            self.wrong.append(f"<{tag}>")
-        for name, value in attrs:
-            if name not in ATTRIBUTES:
-                self.wrong.append(f"{tag} {name}={value}")
-            if name in ("class", "type") and not re.fullmatch(r"[\w -]*", value or ""):
-                self.wrong.append(f"{tag} {name}={value}")
-        found = dict(attrs)
-        if "href" in found:
-            self._link(found["href"] or "")
-        if "data-image-src" in found:
-            self.buttons.append(found["data-image-src"])
-            if not re.match(r"https?://", found["data-image-src"]):
-                self.wrong.append(f"image {found['data-image-src']}")
-
-    def _link(self, href: str) -> None:
-        self.links.append(href)
-        plain = re.sub(r"[\x00-\x20]", "", href).lower()
-        if not LINK.match(plain) or plain.startswith(("javascript:", "data:", "vbscript:", "file:")):
-            self.wrong.append(f"href={href}")
-
-    def handle_data(self, data):
-        self.text += data
-
-    def handle_comment(self, data):
-        self.wrong.append(f"<!--{data}-->")
-
-    def handle_decl(self, decl):
-        self.wrong.append(f"<!{decl}>")
-
-    def handle_pi(self, data):
-        self.wrong.append(f"<?{data}>")
-
+from tests.assistants.hostile.page import Page
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -146,7 +85,8 @@ def test_hostile_text_becomes_harmless(text):
     [
         "<script>x</script>", "<p style='x'>x</p>", "<p onclick='x'>x</p>", "<img src='https://evil.test'>",
         "<a href='javascript:x'>x</a>", "<a href=' java\tscript:x'>x</a>", "<a href='data:x'>x</a>", "<!-- x -->",
-        "<button data-image-src='javascript:x'>x</button>", "<p class='x\" onclick=\"y'>x</p>",
+        "<button type='button'>x</button>", "<p class='x\" onclick=\"y'>x</p>", "<a href='https://a.test'>x</a>",
+        "<a href='//evil.test/x' rel='noopener noreferrer nofollow' target='_blank'>x</a>",
     ],
 )  # fmt: skip
 def test_check_itself_finds_what_is_unsafe(html):
@@ -154,9 +94,9 @@ def test_check_itself_finds_what_is_unsafe(html):
     assert Page(html).wrong != []
 
 
-def test_remote_image_becomes_a_button_that_says_where_it_leads():
+def test_remote_image_becomes_a_link_that_says_where_it_leads():
     page = Page(markdown.render("![A chart](https://images.test/chart.png?id=7)"))
-    assert page.buttons == ["https://images.test/chart.png?id=7"]
+    assert page.links == ["https://images.test/chart.png?id=7"]
     assert page.text.strip() == "A chart: load image from images.test"
     assert "img" not in page.tags
 
@@ -164,7 +104,64 @@ def test_remote_image_becomes_a_button_that_says_where_it_leads():
 def test_image_without_a_host_is_only_its_label():
     for source in ("data:image/png;base64,AAAA", "/etc/passwd", "//evil.test/x.png", "https://"):
         page = Page(markdown.render(f"![A chart]({source})"))
-        assert (page.buttons, page.tags) == ([], ["p", "em"])
+        assert (page.links, page.tags) == ([], ["p", "em"])
+
+
+def test_image_within_a_link_is_its_description():
+    page = Page(markdown.render("[![A chart](https://images.test/chart.png)](https://docs.test/)"))
+    assert (page.links, page.tags) == (["https://docs.test/"], ["p", "a", "em"])
+
+
+def test_image_is_its_description_where_none_is_offered():
+    page = Page(markdown.render("![A chart](https://images.test/chart.png)", offers_images=False))
+    assert (page.links, page.tags, page.text.strip()) == ([], ["p", "em"], "A chart")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[https://bank.example/pay](https://evil.test/x)", "https://bank.example/pay (evil.test)"),
+        ("[**bank.example**](https://evil.test/x)", "bank.example (evil.test)"),
+        ("[bank.example](https://bank.example@evil.test/)", "bank.example (evil.test)"),
+        ("[//bank.example](http://bank.example.evil.test)", "//bank.example (bank.example.evil.test)"),
+        ("[www.bank.example](https://bank.example/x)", "www.bank.example"),
+        ("[version 1.2](https://docs.test/x)", "version 1.2"),
+        ("[](https://evil.test/x)", "evil.test"),
+        ("[\u200b](/w/acme/)", "\u200b/w/acme/"),
+    ],
+)
+def test_link_that_calls_itself_another_address_says_where_it_leads(text, shown):
+    assert Page(markdown.render(text)).text.strip() == shown
+
+
+@pytest.mark.parametrize(
+    "href", ["ftp://a.test", "//a.test/x", "tel:+1", "data:image/png;base64,AA", "http://[", "x-y:z"]
+)
+def test_link_to_anything_else_is_its_words(href):
+    page = Page(markdown.render(f"a [*x*]({href}) b"))
+    assert (page.links, page.tags, page.text.strip()) == ([], ["p", "em"], "a x b")
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("a $x_1 *y* z_2$ b", '<p>a <code class="formula">x_1 *y* z_2</code> b</p>\n'),
+        (r"\(a < b\) c", '<p><code class="formula">a &lt; b</code> c</p>\n'),
+        ("a $$x$$ b", '<p>a <code class="formula">x</code> b</p>\n'),
+        ("$$\na\n\nb\n$$\nc", '<pre class="formula" tabindex="0"><code>a\n\nb</code></pre>\n<p>c</p>\n'),
+        (r"\[ x \]", '<pre class="formula" tabindex="0"><code> x </code></pre>\n'),
+        ("It costs $5 or $6, not $$7.", "<p>It costs $5 or $6, not $$7.</p>\n"),
+        (r"\$a$ and $ b $", "<p>$a$ and $ b $</p>\n"),
+        ("`$a$`", "<p><code>$a$</code></p>\n"),
+        ("$$\nno end", "<p>$$<br>\nno end</p>\n"),
+        (
+            "- $$\n  a\n  $$\n- b",
+            '<ul>\n<li>\n<pre class="formula" tabindex="0"><code>a</code></pre>\n</li>\n<li>b</li>\n</ul>\n',
+        ),
+    ],
+)  # fmt: skip
+def test_formula_is_shown_as_it_was_written(text, html):
+    assert markdown.render(text) == html
 
 
 def test_links_open_apart_and_tell_nothing():
@@ -229,5 +226,8 @@ def test_deep_nesting_ends():
         "[" * 20_000,
         "*" * 20_000 + "x",
         "![" * 5000 + "](" * 5000,
+        "[a](//b) " * 2000,
+        "[" + "a." * 10_000 + "](https://c.test)",
+        "\\[ x\n" * 2000 + "\\] y",
     ):
         assert isinstance(markdown.render(text), str)

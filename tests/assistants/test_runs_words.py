@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 NO_CODES = {
+    "provider__name",
     "provider_id",
     "provider_model_once",
     "provider_notice",

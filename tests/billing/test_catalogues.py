@@ -34,7 +34,8 @@ class Tier:
 
 
 OF_EVERYBODY = {"cloud_models", "api_access", "usage_history"}
-TOGETHER = OF_EVERYBODY | {"shared_workspace", "admin_controls"}
+# The documents say nothing of own keys but Teach Charlie's: where people work together, a workspace may bring its own.
+TOGETHER = OF_EVERYBODY | {"shared_workspace", "admin_controls", "own_keys"}
 MEMORY = {"basic_memory", "advanced_memory"}
 ALIN_PRO = {"images", "voice", "website_sprint"}
 
@@ -82,12 +83,12 @@ AI_LA = {
     ),
 }  # fmt: skip
 
-CHARLIE = {"cloud_models", "usage_history", "admin_controls"}
-CHARLIE_PRO = {"own_keys", "custom_components", "canvas", "export_embed"}
+CHARLIE = {"cloud_models", "usage_history", "admin_controls", "own_keys"}
+CHARLIE_PRO = {"custom_components", "canvas", "export_embed"}
 TEACH_CHARLIE = {
     "free": Tier(
         "Free", "free", "community", 1,
-        {("assistants", TOTAL): 3, ("messages", DAY): 100, ("projects", TOTAL): 1}, CHARLIE, {"own_keys"},
+        {("assistants", TOTAL): 3, ("messages", DAY): 100, ("projects", TOTAL): 1}, CHARLIE, set(),
     ),
     "pro": Tier(
         "Pro", "paid", "email", 1,

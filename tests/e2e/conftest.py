@@ -49,7 +49,7 @@ def chromium_path() -> str:
 
 @pytest.fixture(scope="session")
 def stack(pytestconfig: pytest.Config, chromium_path: str) -> Stack:
-    return running.shared_stack(pytestconfig, memory_rests_s=1)
+    return running.shared_stack(pytestconfig, remembers=True)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,10 @@ def test_nothing_in_an_answer_runs_or_loads_before_a_click(owner, watch):
     assert prose.locator("img, script, iframe, link, form, style, object, embed").count() == 0
     assert prose.locator("svg:not([data-copy] svg)").count() == 0
     targets = [link.get_attribute("href") for link in prose.locator("a").all()]
-    assert targets == ["https://elsewhere.example/page", "https://auto.example/"]
+    assert targets == [
+        IMAGE, "https://tracker.example/g.png", "https://elsewhere.example/page", "https://auto.example/",
+        "https://tracker.example/f.png",
+    ]  # fmt: skip
     for link in prose.locator("a").all():
         assert {"noopener", "noreferrer"} <= set((link.get_attribute("rel") or "").split())
     handlers = "nodes => nodes.flatMap((n) => n.getAttributeNames()).filter((n) => /^(on|style)/.test(n))"
@@ -61,11 +64,11 @@ def test_nothing_in_an_answer_runs_or_loads_before_a_click(owner, watch):
 
 def test_a_remote_image_is_asked_for_by_a_click_in_a_tab_of_its_own(owner, watch):
     owner.start("Show a picture.", exact=HOSTILE, rate=0)
-    button = owner.wait_final().get_by_role("button", name="images.tracker.example")
+    link = owner.wait_final().get_by_role("link", name="images.tracker.example")
     assert watch.foreign == []
 
     with owner.page.context.expect_page() as opened:
-        button.click()
+        link.click()
 
     opened.value.wait_for_load_state()
     assert watch.foreign == [IMAGE]

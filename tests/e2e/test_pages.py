@@ -48,7 +48,7 @@ SIGNED_IN = (
     "/me/security/", "/me/security/?for=acme", "/me/sessions/", "/accounts/2fa/", "/accounts/2fa/webauthn/",
     "/accounts/2fa/webauthn/add/", "/accounts/3rdparty/", "/w/acme/settings/security/",
     "/me/privacy/", "/me/privacy/delete/", "/me/privacy/deleted/", "/w/acme/settings/export/",
-    "/w/acme/settings/ending/",
+    "/w/acme/settings/ending/", "/w/acme/settings/models/", "/w/acme/settings/models/new/",
     "/w/acme/documents/", "/w/acme/documents/?show=shared", "/w/acme/resume/",
     "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
 )  # fmt: skip

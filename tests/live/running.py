@@ -20,17 +20,19 @@ NOT_INHERITED = (
     "DATABASE_URL", "REDIS_URL", "BASE_URL", "STATE_DIR", "MAIL_DIR", "STATIC_ROOT",
     "OPENAI_API_KEY", "OPENAI_BASE_URL",
 )  # fmt: skip
+MEMORY_ON = {"MEMORY_REST_S": "1"}
+MEMORY_OFF = {"MEMORY_REST_S": "3600", "EMBEDDING_MODEL": ""}
 SILENCE_S = 4
 """After so many seconds without a byte a provider counts as silent; short, so that its tests are."""
 
 
-def shared_stack(config: pytest.Config, *, memory_rests_s: int = 3600) -> Stack:
+def shared_stack(config: pytest.Config, *, remembers: bool = False) -> Stack:
     """Started at first use, on ports and data of its own; ended with the session.
 
-    Tests that count what was called do not want what is read after a turn: it rests until they are over.
+    Tests that count what was called want neither what is looked up before a turn nor what is read after it.
     """
     if STACK not in config.stash:
-        stack = Stack(_options(memory_rests_s))
+        stack = Stack(_options(MEMORY_ON if remembers else MEMORY_OFF))
         with _without_inherited():
             stack.__enter__()
         config.add_cleanup(lambda: stack.__exit__(None, None, None))
@@ -38,7 +40,7 @@ def shared_stack(config: pytest.Config, *, memory_rests_s: int = 3600) -> Stack:
     return config.stash[STACK]
 
 
-def _options(memory_rests_s: int) -> Options:
+def _options(memory: dict[str, str]) -> Options:
     """Durable as in production: an immediate stop of PostgreSQL must not forget what it committed."""
     # By process: two that begin at the same moment must not take the same one.
     process = os.environ.get("PYTEST_XDIST_WORKER", "alone")
@@ -51,7 +53,7 @@ def _options(memory_rests_s: int) -> Options:
         reset=True,
         environment={
             "LOG_LEVEL": "INFO",
-            "MEMORY_REST_S": str(memory_rests_s),
+            **memory,
             "WRITES_TITLES": "0",
             "PROVIDER_SILENCE_TIMEOUT_S": str(SILENCE_S),
             "PROVIDER_FIRST_TOKEN_TIMEOUT_S": str(SILENCE_S),

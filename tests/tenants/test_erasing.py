@@ -143,7 +143,8 @@ def test_nothing_of_a_workspace_is_found_after_its_erasure(team):
     before = canary.search(team.word)
     in_schema = [place for place in before if place.startswith(team.schema)]
     assert {place.split(".")[1] for place in in_schema} == {
-        "assistants_assistant", "assistants_conversation", "assistants_message", "assistants_run",
+        "assistants_assistant", "assistants_assistantversion", "assistants_conversation", "assistants_message",
+        "assistants_run",
     }  # fmt: skip
     for place in PLACES[1:]:
         assert any(found.startswith(place) for found in before), f"the control found nothing in {place}"

@@ -233,7 +233,10 @@ def test_pushed_rates_are_audited_and_read_once_for_a_while(paced, assert_querie
 
 def test_every_page_form_that_starts_model_work_is_counted():
     marked = {pattern.name for _, pattern in routes() if getattr(pattern.callback, "starts_runs", False)}
-    assert marked == {"chat", "message-send", "message-edit", "message-regenerate", "message-retry"}
+    assert marked == {
+        "chat", "message-send", "message-edit", "message-regenerate", "message-retry", "assistant-test",
+        "resume-fill", "tool-approve", "tool-refuse",
+    }  # fmt: skip
 
 
 def test_staff_set_the_rates_of_a_workspace(paced, staff):

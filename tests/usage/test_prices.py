@@ -224,12 +224,12 @@ def test_published_images_cost_by_size_and_quality_and_audio_by_its_length(
         (
             "text-embedding-3-small",
             "",
-            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=rates, cap=100),
+            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=[rates], cap=100),
         ),
         (
             "dall-e-3",
             "1024x1024/hd",
-            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=rates),
+            lambda rates: estimate.chat_meters(kind="reply", input_tokens=5, rates=[rates]),
         ),
     ],
 )
@@ -248,7 +248,7 @@ def test_price_for_one_thing_is_none_for_another_and_what_has_none_is_refused_wh
 
 def test_embedding_needs_only_a_price_of_what_it_reads(db):
     rates = prices.rates(provider="openai", model="text-embedding-3-small", at=DAY)
-    meters = estimate.chat_meters(kind="embedding", input_tokens=50, rates=rates, cap=0)
+    meters = estimate.chat_meters(kind="embedding", input_tokens=50, rates=[rates], cap=0)
     assert meters["cost_micro"].at(0) == 1
 
 

@@ -1,6 +1,7 @@
 """Reads of holds: what is due, what must stop, what has ended."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -35,7 +36,7 @@ def list_stop_orders(hold_ids: Iterable[UUID]) -> list[StopOrder]:
         rows = rows.filter(stop_requested_at__isnull=False)
     orders = []
     for hold in rows.values(
-        "id", "workspace_id", "assistant_id", "model", "stop_requested_at", "stop_reason"
+        "id", "workspace_id", "assistant_id", "model", "request", "stop_requested_at", "stop_reason"
     ):
         if hold["stop_requested_at"]:
             orders.append(StopOrder(hold["id"], hold["workspace_id"], hold["stop_reason"]))
@@ -44,13 +45,15 @@ def list_stop_orders(hold_ids: Iterable[UUID]) -> list[StopOrder]:
     return orders
 
 
-def _is_covered(hold: Mapping[str, object], stops: list[tuple[str, str]]) -> bool:
+def _is_covered(hold: Mapping[str, Any], stops: list[tuple[str, str]]) -> bool:
+    """By what answers now (`usage.holds.services.turn_to`)."""
+    answering = hold["request"]
     names = {
         Stop.Scope.PLATFORM: "",
         Stop.Scope.WORKSPACE: str(hold["workspace_id"]),
         Stop.Scope.ASSISTANT: str(hold["assistant_id"]),
-        Stop.Scope.MODEL: str(hold["model"]),
-        Stop.Scope.PROVIDER: settings.PROVIDER_NAME,
+        Stop.Scope.MODEL: str(answering.get("model") or hold["model"]),
+        Stop.Scope.PROVIDER: str(answering.get("provider") or settings.PROVIDER_NAME),
     }
     return any(names[Stop.Scope(scope)] == target for scope, target in stops)
 

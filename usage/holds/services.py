@@ -87,7 +87,7 @@ def _parameters(request: HoldRequest, starts: windows.Named) -> dict[str, Any]:
         "project_id": request.project_id,
         "kind": request.kind,
         "model": request.model,
-        "provider": settings.PROVIDER_NAME,
+        "provider": request.provider or settings.PROVIDER_NAME,
         "subjects": {kind: str(value) for kind, value in subjects.items() if value is not None},
         "meters": {meter: amount and [amount.raw, amount.rate] for meter, amount in request.meters.items()},
         "windows": starts,
@@ -141,6 +141,26 @@ def widen(hold_id: UUID, *, attempt: int, input_tokens: int) -> int | None:
     """
     answer: int | None = _call("SELECT usage_widen(%s, %s, %s)", hold_id, attempt, input_tokens)
     return answer
+
+
+def turn_to(hold_id: UUID, *, attempt: int, provider: str, model: str) -> bool:
+    """From now on another server answers this run: what stops that one ends it.
+
+    False, changing nothing, when a stop covers it already. In the caller's transaction. Raises HoldLost.
+    """
+    _require_transaction()
+    held = HoldRow.objects.select_for_update().filter(id=hold_id, attempt=attempt, state=HoldRow.State.HELD)
+    row = held.first()
+    if row is None:
+        raise HoldLost()
+    stop = stops.find(
+        workspace_id=row.workspace_id, assistant_id=row.assistant_id, model=model, provider=provider
+    )
+    if stop is not None:
+        return False
+    row.request = {**row.request, "provider": provider, "model": model}
+    row.save(update_fields=["request"])
+    return True
 
 
 def give_back(hold_id: UUID, *, attempt: int) -> bool:

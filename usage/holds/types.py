@@ -60,6 +60,8 @@ class HoldRequest:
 
     `meters`: meter → Amount. One that is missing is not counted (an own-key run has no cost); cost None means that the
     model has no price, which is refused where money is limited.
+
+    `provider`: as stops name it; the platform's when empty.
     """
 
     id: UUID
@@ -76,6 +78,7 @@ class HoldRequest:
     assistant_id: UUID | None = None
     project_id: UUID | None = None
     anchor_day: int = 1
+    provider: str = ""
 
 
 @dataclass(frozen=True)

@@ -234,7 +234,7 @@ BEGIN
         lines, output_cap, ticket, state, attempt, is_claimed, lease_expires_at, stop_reason, release_reason, created_at)
     VALUES (v_id, v_ws, (p ->> 'person_ref')::uuid, (p ->> 'api_key_id')::uuid, (p ->> 'assistant_id')::uuid,
         (p ->> 'project_id')::uuid, p ->> 'kind', p ->> 'model',
-        jsonb_build_object('cap', p -> 'cap', 'min_cap', p -> 'min_cap', 'wanted', p -> 'wanted',
+        jsonb_build_object('provider', p -> 'provider', 'cap', p -> 'cap', 'min_cap', p -> 'min_cap', 'wanted', p -> 'wanted',
             'meters', p -> 'meters', 'subjects', p -> 'subjects', 'windows', p -> 'windows'),
         v_taken, v_cap, CASE WHEN v_decision = 'waiting' THEN nextval('usage_hold_ticket') END, v_decision, 0, false,
         statement_timestamp() + make_interval(secs => (p -> CASE WHEN v_decision = 'waiting' THEN 'wait_s'

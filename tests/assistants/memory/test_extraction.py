@@ -157,7 +157,10 @@ def test_limits_that_are_used_up_cost_the_notes_and_nothing_else(turn, monkeypat
     assert look(turn) == []
 
 
-def test_ended_reply_wakes_it(in_acme, owner, monkeypatch, django_capture_on_commit_callbacks):
+@pytest.mark.parametrize(("reason", "wakes"), [("stop", ["begin_title", "look_back"]), ("approval", [])])
+def test_ended_reply_wakes_it_but_not_one_that_waits_for_a_decision(
+    in_acme, owner, monkeypatch, django_capture_on_commit_callbacks, reason, wakes
+):
     from assistants.runs import afterwards
 
     woken = []
@@ -166,6 +169,6 @@ def test_ended_reply_wakes_it(in_acme, owner, monkeypatch, django_capture_on_com
     )
     turn = ask(owner.member, "Hello")
     with django_capture_on_commit_callbacks(execute=True):
-        answer(turn.run, "Hi.")
+        answer(turn.run, "Hi.", finish_reason=reason)
     ids = {"workspace_id": str(in_acme.id), "message_id": str(turn.answer.id)}
-    assert sorted(woken, key=str) == [("begin_title", ids), ("look_back", ids)]
+    assert sorted(woken, key=str) == [(name, ids) for name in wakes]

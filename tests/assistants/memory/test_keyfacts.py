@@ -31,6 +31,21 @@ def test_facts_are_everybodys_and_lead_to_their_document(taken, document):
     assert (taken.layer, taken.person_id, taken.source_document) == ("shared", None, document)
 
 
+def test_the_shared_layer_is_looked_at_again_until_they_are_kept(document, owner):
+    client, path = owner.browser(), "/w/acme/memory/?layer=shared"
+    run = keyfacts.take(member=owner.member, document=document)
+    looks_again = 'hx-trigger="every 2s"'
+    assert looks_again in client.get(path).content.decode()
+    answer(run, json.dumps({"notes": [NOTE]}))
+    assert looks_again in client.get(path, headers={"HX-Request": "true"}).content.decode()
+
+    applying.apply(run_id=run.id)
+
+    page = client.get(path, headers={"HX-Request": "true"}).content.decode()
+    assert looks_again not in page
+    assert NOTE["text"] in page
+
+
 def test_text_of_the_document_cannot_end_its_mark(document, owner):
     run = keyfacts.take(member=owner.member, document=document)
     assert run.request["messages"][1]["content"].count("</document>") == 1

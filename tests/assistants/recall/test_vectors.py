@@ -5,7 +5,7 @@ from django.db import connection
 from django.db.models import Q
 
 from assistants.documents import services as documents
-from assistants.memory import services as memory
+from assistants.memory import forgetting
 from assistants.models import Document, DocumentChunk
 from assistants.recall import services, vectors
 from assistants.recall.kinds import SOURCES
@@ -100,7 +100,7 @@ def test_a_person_leaves_no_vector(axes, member, owner, priced):
     for kind in SOURCES:
         services.embed_missing(kind=kind)
     assert (count(MEMORY), count(PASSAGE)) == (2, 2)
-    memory.erase_person(person_id=member.user.id)
+    forgetting.erase_person(person_id=member.user.id)
     documents.erase(list(Document.objects.filter(owner_id=member.user.id).values_list("id", flat=True)))
     assert (count(MEMORY), count(PASSAGE)) == (1, 1), "theirs are gone, the owner's stay"
 

@@ -29,8 +29,8 @@ def test_numbers_go_on_where_the_prompt_and_earlier_calls_ended(stage):
     twice = f'{SEARCH}\n/sim round=2 tool=documents args={{"query": "leave writing"}}\n/sim round=3 text=So.'
     played = stage.play(f"How?\n{twice}", assistant=equipped(stage))
     numbers = sources.numbers_of(played.run.context["used"])
-    assert sorted(numbers) == sorted([str(one.id), str(two.id)])
-    assert sorted(numbers.values()) == [1, 2]
+    assert {str(one.id), str(two.id)} <= set(numbers)
+    assert sorted(numbers.values()) == list(range(1, len(numbers) + 1))
     results = "\n".join(call.result for call in calls(stage, played.run))
     for passage, name in ((one, "a.txt"), (two, "b.txt")):
         assert f"[{numbers[str(passage.id)]}] {name}" in results

@@ -1,0 +1,208 @@
+"""Questions that are written while an answer runs: each waits for its turn, and is asked as its own person.
+
+An answer that was finished lets the next one go. One that was stopped, that failed or that waits for a decision about a
+tool holds the queue: what waits is kept, and its person sends it, edits it or takes it away.
+"""
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import queries as accounts
+from accounts.permissions import Member
+from assistants.chat import queries, services
+from assistants.chat.services import Turn
+from assistants.chat.tree import Tree
+from assistants.models import Conversation, FollowUp, Run
+from assistants.runs.rounds import APPROVAL
+from config import errors
+from tenants.scope import current_workspace
+
+MOST_WAITING = 5
+"""Of one person in one conversation."""
+
+
+class TooManyWaiting(errors.DomainError):
+    code = "follow_ups_full"
+    status = 409
+    message = f"{MOST_WAITING} of your questions wait already. Your text is kept in the box."
+
+
+class FollowUpGone(errors.NotFound):
+    code = "follow_up_gone"
+    message = "This question does not wait any more: it was asked, or taken away."
+
+
+def ask(
+    *,
+    member: Member,
+    conversation: Conversation,
+    text: str,
+    parent_id: UUID | None,
+    client_id: UUID | None = None,
+    attachments: Iterable[UUID] = (),
+) -> Turn | FollowUp:
+    """Asks at the end of the newest branch through `parent_id`, or waits there while an answer runs.
+
+    The same `client_id` again returns what it became. Raises TooManyWaiting, and what `send_message` does.
+    """
+    text = services.checked(text)
+    with transaction.atomic():
+        services.lock(conversation)
+        earlier = _earlier(conversation, client_id)
+        if earlier is not None:
+            return earlier
+        tree = Tree(queries.list_nodes(conversation))
+        leaf_id = leaf_of(tree, conversation, parent_id)
+        if leaf_id is not None and (_runs(leaf_id) or _is_awaited(conversation, tree, leaf_id)):
+            return _queue(member, conversation, text, leaf_id, client_id, attachments)
+        return services.send_message(
+            member=member,
+            conversation=conversation,
+            text=text,
+            parent_id=leaf_id,
+            client_id=client_id,
+            attachments=attachments,
+        )
+
+
+def _earlier(conversation: Conversation, client_id: UUID | None) -> Turn | FollowUp | None:
+    if client_id is None:
+        return None
+    waiting = FollowUp.objects.filter(conversation=conversation, client_id=client_id).first()
+    return waiting or services.sent_already(conversation, client_id)
+
+
+def leaf_of(tree: Tree, conversation: Conversation, message_id: UUID | None) -> UUID | None:
+    """Where a question goes that was written under `message_id`; the shown branch when that is not there."""
+    known = message_id if message_id in tree.by_id else conversation.current_leaf_id
+    return tree.leaf_below(known if known in tree.by_id else None)
+
+
+def _runs(leaf_id: UUID) -> bool:
+    """Whether it is being answered. An end that is just being written is waited for: it would not see what waits."""
+    live = Run.objects.filter(message_id=leaf_id, state__in=queries.LIVE)
+    return live.select_for_update().first() is not None
+
+
+def _is_awaited(conversation: Conversation, tree: Tree, leaf_id: UUID) -> bool:
+    """Others wait for this answer, which has ended, and are asked in a moment: they come first."""
+    return any(leaf == leaf_id for _, leaf in _ready(conversation, tree))
+
+
+def _queue(
+    member: Member,
+    conversation: Conversation,
+    text: str,
+    leaf_id: UUID,
+    client_id: UUID | None,
+    attachments: Iterable[UUID],
+) -> FollowUp:
+    if len(queries.follow_ups_of(member, conversation)) >= MOST_WAITING:
+        raise TooManyWaiting()
+    return FollowUp.objects.create(
+        conversation=conversation,
+        owner_id=member.user_id,
+        text=text,
+        after_id=leaf_id,
+        client_id=client_id,
+        attachments=[str(each) for each in attachments],
+        created_at=timezone.now(),
+    )
+
+
+def send_next(*, conversation_id: UUID) -> Turn | None:
+    """Asks the first question whose turn it is, once, however many call at the same time. In the workspace.
+
+    One that is refused stays with the refusal's code, and holds back only those of its own person.
+    """
+    with transaction.atomic():
+        conversation = _locked(conversation_id)
+        if conversation is None:
+            return None
+        for row, leaf_id in _ready(conversation, Tree(queries.list_nodes(conversation))):
+            try:
+                with transaction.atomic():
+                    return _send(_owner_of(row, conversation), conversation, row, leaf_id)
+            except errors.DomainError as refusal:
+                row.error_code = refusal.code
+                FollowUp.objects.filter(id=row.id).update(error_code=refusal.code)
+    return None
+
+
+def _locked(conversation_id: UUID) -> Conversation | None:
+    """One writer at a time; None when it was deleted."""
+    rows = Conversation.objects.select_for_update(of=("self",)).select_related("assistant")
+    return rows.filter(id=conversation_id, deleted_at=None).first()
+
+
+def _ready(conversation: Conversation, tree: Tree) -> Iterator[tuple[FollowUp, UUID | None]]:
+    """Those whose answer was finished, with the ends of their branches, the oldest first. Two queries."""
+    rows = list(FollowUp.objects.filter(conversation=conversation).order_by("created_at", "id"))
+    leaves = {row.id: leaf_of(tree, conversation, row.after_id) for row in rows}
+    runs = queries.latest_runs([leaf for leaf in leaves.values() if leaf]) if rows else {}
+    refused = set()
+    for row in rows:
+        leaf_id = leaves[row.id]
+        run = runs.get(leaf_id) if leaf_id else None
+        if not row.error_code and row.owner_id not in refused and lets_go_on(run):
+            yield row, leaf_id
+        if row.error_code:
+            refused.add(row.owner_id)
+
+
+def lets_go_on(run: Run | None) -> bool:
+    """Whether an answer's latest run ended as an answer does; None: it has none any more, or is from elsewhere."""
+    return run is None or (run.state == Run.State.DONE and run.finish_reason != APPROVAL)
+
+
+def _owner_of(row: FollowUp, conversation: Conversation) -> Member:
+    """Raises Forbidden when they may not ask here any more."""
+    member = accounts.get_member(user_id=row.owner_id, workspace_id=current_workspace().id, session_key=None)
+    # SECURITY: what they might do when they wrote it is no right to have it done now.
+    if member is None or not member.can_chat or accounts.get_active_user(row.owner_id) is None:
+        raise errors.Forbidden(code="access_ended")
+    if not queries.visible_to(member).filter(id=conversation.id).exists():
+        raise errors.Forbidden(code="access_ended")
+    return member
+
+
+def _send(member: Member, conversation: Conversation, row: FollowUp, leaf_id: UUID | None) -> Turn:
+    """Inside the caller's transaction, which a refusal undoes."""
+    if not FollowUp.objects.filter(id=row.id).delete()[0]:
+        raise FollowUpGone()
+    return services.send_message(
+        member=member,
+        conversation=conversation,
+        text=row.text,
+        parent_id=leaf_id,
+        client_id=row.client_id,
+        attachments=[UUID(each) for each in row.attachments],
+    )
+
+
+def send_now(*, member: Member, follow_up: FollowUp) -> Turn | FollowUp:
+    """On its person's wish: after a refusal, a stop or a failure. While an answer runs it waits for its turn again.
+
+    Raises FollowUpGone, and what `send_message` does: then it stays as it was.
+    """
+    conversation = follow_up.conversation
+    with transaction.atomic():
+        services.lock(conversation)
+        leaf_id = leaf_of(Tree(queries.list_nodes(conversation)), conversation, follow_up.after_id)
+        if leaf_id is None or not _runs(leaf_id):
+            return _send(member, conversation, follow_up, leaf_id)
+        if not FollowUp.objects.filter(id=follow_up.id).update(error_code=""):
+            raise FollowUpGone()
+        follow_up.error_code = ""
+        return follow_up
+
+
+def remove(*, follow_up: FollowUp) -> str:
+    """Takes it out of the queue and returns its text. Raises FollowUpGone when it was asked meanwhile."""
+    with transaction.atomic():
+        if not FollowUp.objects.filter(id=follow_up.id).delete()[0]:
+            raise FollowUpGone()
+    return follow_up.text
