@@ -19,6 +19,8 @@ MOST_IMAGES = 8
 IMAGE_BYTES = 12 * 1024 * 1024
 """Of all pictures of a prompt together; in the request they take a third more."""
 IMAGE_TOKENS = 60_000
+LINE_TOKENS = 24
+"""At least what stands in the place of a picture: UNSEEN, GONE."""
 UNSEEN = "(A picture stands here that you cannot see: say so if the answer needs it.)"
 GONE = "(This picture is not there any more.)"
 
@@ -132,7 +134,7 @@ def cost(groups: Iterable[Sequence[Given]], models: Sequence[str]) -> int:
 
 
 def _most(given: Given, models: Sequence[str]) -> int:
-    return max(tokens.of_image(given.width, given.height, model) for model in models)
+    return max(LINE_TOKENS, *(tokens.of_image(given.width, given.height, model) for model in models))
 
 
 def without_images(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

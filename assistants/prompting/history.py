@@ -61,7 +61,9 @@ def of_branch(answer: Message | None) -> list[dict[str, Any]]:
 
 
 def told(answer: Message | None, models: Sequence[str]) -> Told:
-    """What the first of `models`, or another of them in its place, is told of the branch. One query; with files two, three for an own model."""
+    """What the first of `models`, or another of them in its place, is told of the branch.
+
+    One query; with files two, three for an own model."""
     if answer is None or answer.parent_id is None:
         return Told([])
     newest_first = [row for row in _branch(answer.parent_id) if row.text]
