@@ -97,25 +97,33 @@ def _keep_image(member: Member, file: UploadedFile) -> Attachment:
     stored: str = default_storage.save(
         keys.file_name(member.workspace_id, FOLDER, name), ContentFile(picture.content)
     )
+    is_kept = False
     try:
         with transaction.atomic():
-            _require_room(member)
-            size = len(picture.content)
-            present = document_queries.stored_bytes
-            gauges.take(member.workspace_id, Meter.STORED_BYTES, present=present, wanted=size)
-            return Attachment.objects.create(
-                owner_id=member.user_id,
-                name=documents.clean_name(file.name or "", picture.extension),
-                media_type=picture.media_type,
-                size_bytes=size,
-                file=stored,
-                width=picture.width,
-                height=picture.height,
-                created_at=timezone.now(),
+            row = _image_row(
+                member, picture, stored, documents.clean_name(file.name or "", picture.extension)
             )
-    except BaseException:
-        default_storage.delete(stored)
-        raise
+        is_kept = True
+    finally:
+        if not is_kept:
+            default_storage.delete(stored)
+    return row
+
+
+def _image_row(member: Member, picture: images.Picture, stored: str, name: str) -> Attachment:
+    size, present = len(picture.content), document_queries.stored_bytes
+    _require_room(member)
+    gauges.take(member.workspace_id, Meter.STORED_BYTES, present=present, wanted=size)
+    return Attachment.objects.create(
+        owner_id=member.user_id,
+        name=name,
+        media_type=picture.media_type,
+        size_bytes=size,
+        file=stored,
+        width=picture.width,
+        height=picture.height,
+        created_at=timezone.now(),
+    )
 
 
 def _require_room(member: Member) -> None:

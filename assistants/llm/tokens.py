@@ -63,6 +63,10 @@ def count_prompt(messages: Iterable[dict[str, Any]], *definitions: Any, model: s
     return total
 
 
+def has_images(messages: Iterable[dict[str, Any]]) -> bool:
+    return any(isinstance(message.get("content"), list) for message in messages)
+
+
 def _count_content(content: Any, model: str) -> int:
     if isinstance(content, str):
         return count(content)

@@ -31,7 +31,7 @@ def draft(ask: Ask) -> Draft:
     reserved = sum(source.reserve(ask) for source in SOURCES)
     reserved += tokens.count(DATA_NOTE) if reserved else 0
     told = _told(ask)
-    return Draft(_messages(ask, [], told.messages), reserved + told.image_tokens(ask.asked_model))
+    return Draft(_messages(ask, [], told.messages), reserved + told.image_tokens(ask.models))
 
 
 def build(ask: Ask) -> Prompt:
@@ -51,7 +51,7 @@ def build(ask: Ask) -> Prompt:
 
 
 def _told(ask: Ask) -> history.Told:
-    return history.Told(list(ask.told)) if ask.told else history.told(ask.answer, ask.asked_model)
+    return history.Told(list(ask.told)) if ask.told else history.told(ask.answer, ask.models)
 
 
 def _messages(ask: Ask, blocks: list[Block], told: list[dict[str, Any]]) -> list[dict[str, Any]]:

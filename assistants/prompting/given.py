@@ -19,6 +19,9 @@ MOST_IMAGES = 8
 IMAGE_BYTES = 12 * 1024 * 1024
 """Of all pictures of a prompt together; in the request they take a third more."""
 IMAGE_TOKENS = 60_000
+LINE_TOKENS = 24
+"""At least what stands in the place of a picture: UNSEEN, GONE."""
+UNSEEN = "(A picture stands here that you cannot see: say so if the answer needs it.)"
 GONE = "(This picture is not there any more.)"
 
 
@@ -59,8 +62,10 @@ def seeing(models: Iterable[str]) -> set[str]:
     return found
 
 
-def of_messages(newest_first: Iterable[UUID], model: str) -> dict[UUID, list[Given]]:
-    """By question, and of the pictures which are sent: the newest that fit. One query, two for an own model."""
+def of_messages(newest_first: Iterable[UUID], models: Sequence[str]) -> dict[UUID, list[Given]]:
+    """By question, and of the pictures which are sent: the newest that fit. One query, two for an own model.
+
+    `models`: the one that is asked, then those that may answer instead, for which they must fit too."""
     order = list(newest_first)
     rows = Attachment.objects.filter(message_id__in=order).order_by("created_at", "id")
     found: dict[UUID, list[Given]] = {}
@@ -77,18 +82,18 @@ def of_messages(newest_first: Iterable[UUID], model: str) -> dict[UUID, list[Giv
         if row.message_id is not None:
             found.setdefault(row.message_id, []).append(given)
     has_images = any(given.is_image for group in found.values() for given in group)
-    if not has_images or not sees(model):
+    if not has_images or not sees(models[0]):
         return found
-    return _chosen({message_id: found[message_id] for message_id in order if message_id in found}, model)
+    return _chosen({message_id: found[message_id] for message_id in order if message_id in found}, models)
 
 
-def _chosen(found: dict[UUID, list[Given]], model: str) -> dict[UUID, list[Given]]:
+def _chosen(found: dict[UUID, list[Given]], models: Sequence[str]) -> dict[UUID, list[Given]]:
     number, size, read = 0, 0, 0
     chosen: dict[UUID, list[Given]] = {}
     for message_id, group in found.items():
         chosen[message_id] = []
         for given in group:
-            cost = tokens.of_image(given.width, given.height, model)
+            cost = _most(given, models)
             fits = (
                 number < MOST_IMAGES
                 and size + given.size_bytes <= IMAGE_BYTES
@@ -123,14 +128,28 @@ def _line(given: Given, has_vision: bool) -> str:
     )
 
 
-def cost(groups: Iterable[Sequence[Given]], model: str) -> int:
-    """Tokens of the pictures that are sent."""
-    return sum(
-        tokens.of_image(given.width, given.height, model)
-        for group in groups
-        for given in group
-        if given.is_sent
-    )
+def cost(groups: Iterable[Sequence[Given]], models: Sequence[str]) -> int:
+    """Tokens of the pictures that are sent, whichever of the models answers."""
+    return sum(_most(given, models) for group in groups for given in group if given.is_sent)
+
+
+def _most(given: Given, models: Sequence[str]) -> int:
+    return max(LINE_TOKENS, *(tokens.of_image(given.width, given.height, model) for model in models))
+
+
+def without_images(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For a model that answers instead of another, and does not see: a line in place of each picture."""
+    return [
+        {**message, "content": [_as_text(part) for part in message["content"]]}
+        if isinstance(message.get("content"), list)
+        else message
+        for message in messages
+    ]
+
+
+def _as_text(part: Any) -> Any:
+    is_image = isinstance(part, dict) and part.get("type") == "image_url"
+    return {"type": "text", "text": UNSEEN} if is_image else part
 
 
 def content(text: str, group: Sequence[Given]) -> str | list[dict[str, Any]]:

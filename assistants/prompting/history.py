@@ -1,5 +1,6 @@
 """As much of the branch as fits, newest first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -43,8 +44,8 @@ class Told:
     cut: int = 0
     files: dict[int, list[Given]] = field(default_factory=dict)
 
-    def image_tokens(self, model: str) -> int:
-        return given.cost(self.files.values(), model)
+    def image_tokens(self, models: Sequence[str]) -> int:
+        return given.cost(self.files.values(), models)
 
     def with_images(self) -> list[dict[str, Any]]:
         """With the pictures that are sent. Reads their files."""
@@ -56,17 +57,19 @@ class Told:
 
 def of_branch(answer: Message | None) -> list[dict[str, Any]]:
     """Chat messages up to the question that `answer` stands under. One query, two with files."""
-    return told(answer, "").messages
+    return told(answer, [""]).messages
 
 
-def told(answer: Message | None, model: str) -> Told:
-    """What `model` is told of the branch. One query; with files two, three for an own model."""
+def told(answer: Message | None, models: Sequence[str]) -> Told:
+    """What the first of `models`, or another of them in its place, is told of the branch.
+
+    One query; with files two, three for an own model."""
     if answer is None or answer.parent_id is None:
         return Told([])
     newest_first = [row for row in _branch(answer.parent_id) if row.text]
     with_files = [row.id for row in newest_first if row.has_files]
-    found = given.of_messages(with_files, model) if with_files else {}
-    has_vision = bool(found) and given.sees(model)
+    found = given.of_messages(with_files, models) if with_files else {}
+    has_vision = bool(found) and given.sees(models[0])
     texts = [
         (row.role, given.noted(row.text, found.get(row.id, []), has_vision=has_vision))
         for row in newest_first

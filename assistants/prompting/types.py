@@ -24,8 +24,11 @@ class Ask:
     model: str = ""
 
     @property
-    def asked_model(self) -> str:
-        return self.model or (self.assistant.model if self.assistant is not None else "")
+    def models(self) -> tuple[str, ...]:
+        """The one that is asked, and those that may answer instead."""
+        if self.assistant is None:
+            return (self.model,)
+        return (self.model or self.assistant.model, *self.assistant.fallback_models)
 
 
 @dataclass(frozen=True)

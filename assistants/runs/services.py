@@ -79,7 +79,7 @@ def start_run(*, member: Member, new: NewRun) -> Run:
     rights.require_startable(member, new.assistant)
     run_id, now = uuid4(), timezone.now()
     chosen = new.chain(member.workspace_id)
-    input_tokens = _count_input(new) if new.prompt else 0
+    input_tokens = _count_input(new, chosen) if new.prompt else 0
     hold = holds.open_hold(_hold_request(member, new, chosen, run_id, input_tokens, now), now=now)
     run = Run.objects.create(
         id=run_id,
@@ -99,12 +99,12 @@ def start_run(*, member: Member, new: NewRun) -> Run:
     return run
 
 
-def _count_input(new: NewRun) -> int:
+def _count_input(new: NewRun, chosen: tuple[Endpoint, ...]) -> int:
+    """Whichever of them answers: pictures count differently."""
     extra = new.request.get("extra", {})
-    counted = tokens.count_prompt(
-        new.prompt, extra.get("tools"), extra.get("response_format"), model=new.model
-    )
-    return counted + new.reserved_tokens
+    sent = (extra.get("tools"), extra.get("response_format"))
+    models = {each.model for each in chosen} if tokens.has_images(new.prompt) else {new.model}
+    return max(tokens.count_prompt(new.prompt, *sent, model=model) for model in models) + new.reserved_tokens
 
 
 def _hold_request(

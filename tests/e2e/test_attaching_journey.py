@@ -28,7 +28,7 @@ def test_attach_a_picture_and_a_pdf_and_ask(owner, tmp_path: Path, watch) -> Non
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Attach files").click()
     chooser.value.set_files([rules, broken, cat])
-    tray = page.get_by_role("list", name="Files of your message")
+    tray = page.get_by_role("list", name="Files to be sent")
     expect(tray.get_by_text("This file is not what its name says.")).to_be_visible()
     expect(tray.locator("[data-given=ready]")).to_have_count(2, timeout=20_000)
     page.reload()
