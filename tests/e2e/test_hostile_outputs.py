@@ -93,10 +93,13 @@ class Noticed:
     went: list[str] = field(default_factory=list)
 
     def attach(self, context: BrowserContext, visit: Visit) -> None:
-        context.expose_function("owned", self.ran.append)
+        context.expose_function("owned", self._note)
         context.on("page", lambda page: self.windows.append(page.url))
         visit.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
         visit.page.on("framenavigated", lambda frame: self.went.append(frame.url))
+
+    def _note(self, number: int) -> None:
+        self.ran.append(number)
 
     def check(self) -> None:
         assert self == Noticed(went=self.went)
