@@ -23,7 +23,13 @@ TAGS = {
     "a", "b", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
     "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-ATTRIBUTES = {"a": {"href", "title"}, "div": {"data-language"}, "ol": {"start"}}
+# "*" is for every tag: without it a title and a language are.
+ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),
+    "a": {"href", "title"},
+    "div": {"data-language"},
+    "ol": {"start"},
+}
 VALUES = {
     "pre": {"tabindex": {"0"}},
     "td": {"align": {"left", "right", "center"}},
