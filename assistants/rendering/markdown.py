@@ -36,8 +36,21 @@ LINK_SCHEMES = {"http", "https", "mailto"}
 _formatter = HtmlFormatter(nowrap=True)
 
 
+# Texts whose HTML a process keeps: a long conversation is looked at many times, and code is slow to colour.
+MOST_KEPT, LONGEST_KEPT = 512, 8_000
+
+
 def render(text: str) -> str:
     """Safe to mark as safe in a template."""
+    return _kept(text) if len(text) <= LONGEST_KEPT else _render(text)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _kept(text: str) -> str:
+    return _render(text)
+
+
+def _render(text: str) -> str:
     html = _parser().render(text)
     return nh3.clean(
         html,

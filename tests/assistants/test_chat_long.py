@@ -101,7 +101,9 @@ def test_a_fork_costs_the_same_whatever_its_length(talk, member):
         at = Message.objects.get(text=text)
         with CaptureQueriesContext(connection) as asked:
             made = services.fork(member=member.member, message=at)
-        shown = Message.objects.get(id=made.current_leaf_id or Conversation.objects.get(id=made.id).current_leaf_id)
+        shown = Message.objects.get(
+            id=made.current_leaf_id or Conversation.objects.get(id=made.id).current_leaf_id
+        )
         assert shown.text == text
         return len(asked)
 
