@@ -33,14 +33,15 @@ SELECT md5(%(mark)s || n)::uuid, %(owner)s::uuid, (SELECT id FROM assistants_ass
        statement_timestamp() - make_interval(mins => n), statement_timestamp() - make_interval(mins => n)
 FROM generate_series(%(first)s::int, %(last)s::int) n
 """
-# Every text has a word of all, one of twenty, and one of its own; every fourth has code, a list and a table.
+# Every text has a word of all, one of twenty, one of four hundred, and one of its own; every fourth has code, a list and a table.
 MESSAGES = """
 INSERT INTO assistants_message (id, conversation_id, parent_id, role, text, created_at)
 SELECT md5(%(mark)s || n || ':' || m)::uuid, md5(%(mark)s || n)::uuid,
        CASE WHEN m > 1 THEN md5(%(mark)s || n || ':' || m - 1)::uuid END,
        CASE WHEN m %% 2 = 1 THEN 'user' ELSE 'assistant' END,
        'Everybody asks about the ' || (%(words)s::text[])[1 + (n + m) %% 20] || ' in message rare' || n || 'x' || m ||
-       '. ' || repeat('It is held until the run has ended, then settled at what was used. ', 1 + (n + m) %% 12) ||
+       ', topic' || (n * 7 + m * 13) %% 400 || '. ' ||
+       repeat('It is held until the run has ended, then settled at what was used. ', 1 + (n + m) %% 12) ||
        CASE WHEN m %% 4 = 0 THEN %(rich)s ELSE '' END,
        statement_timestamp() - make_interval(mins => n, secs => -m / 100.0)
 FROM generate_series(%(first)s::int, %(last)s::int) n, generate_series(1, %(count)s::int) m

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
@@ -66,6 +68,15 @@ class MessageView:
 
     memories: list[dict[str, Any]] = field(default_factory=list)
     calls: list[tools.CallView] = field(default_factory=list)
+
+    @property
+    def moment(self) -> str:
+        """For machines; `clock` for people, in the zone of who looks."""
+        return timezone.localtime(self.created_at).isoformat()
+
+    @property
+    def clock(self) -> str:
+        return f"{timezone.localtime(self.created_at):%H:%M}"
 
     @property
     def cites(self) -> bool:

@@ -8,7 +8,7 @@ register = template.Library()
 
 @register.simple_tag
 def icon_address(name: str) -> str:
-    """Of a symbol of the sprite. Pages have hundreds of icons, and the sprite's hashed name is that of the deployment."""
+    """Of a symbol of the sprite, whose hashed name is found once: pages have hundreds of icons."""
     return f"{_sprite()}#{name}"
 
 
