@@ -33,7 +33,7 @@ SELECT md5(%(mark)s || n)::uuid, %(owner)s::uuid, (SELECT id FROM assistants_ass
        statement_timestamp() - make_interval(mins => n), statement_timestamp() - make_interval(mins => n)
 FROM generate_series(%(first)s::int, %(last)s::int) n
 """
-# Every text has a word of all, one of twenty, one of four hundred, and one of its own; every fourth has code, a list and a table.
+# Every text has a word of all, one of twenty, one of four hundred, one of its own; every fourth code, a list, a table.
 MESSAGES = """
 INSERT INTO assistants_message (id, conversation_id, parent_id, role, text, created_at)
 SELECT md5(%(mark)s || n || ':' || m)::uuid, md5(%(mark)s || n)::uuid,
