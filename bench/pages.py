@@ -86,7 +86,7 @@ def sign_in(target: Target, slug: str = SLUG) -> str:
 
 
 def count_queries(page: Page, *, times: int = 1) -> None:
-    """After a first request; the least of `times`, because what a process keeps for a while is read again now and then."""
+    """After a first request; the least of `times`, because what a process keeps for a while is read again at times."""
     from django.db import connection  # noqa: PLC0415  needs the settings
     from django.test import Client  # noqa: PLC0415
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
