@@ -15,6 +15,12 @@ from assistants.models import Assistant, Document
 Visibility = Assistant.Visibility
 
 
+def check(member: Member, saved: Content, present: Collection[str]) -> None:
+    """`present`: the models that the assistant has. Raises AssistantRefused."""
+    check_content(saved)
+    check_models(member, saved, present)
+
+
 def check_content(saved: Content) -> None:
     """Raises AssistantRefused."""
     fallbacks = saved.fallback_models

@@ -62,8 +62,7 @@ def create_assistant(
     features.require(member.workspace_id, Feature.CUSTOM_ASSISTANTS)
     saved = Content(**fields)
     saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, ()))
-    rules.check_content(saved)
-    rules.check_models(member, saved, ())
+    rules.check(member, saved, ())
     chosen = rules.check_sharing(member, None, visibility, set(members))
     with transaction.atomic():
         assistant = _add(member, saved, visibility, chosen, template)
@@ -288,10 +287,8 @@ def _merged(member: Member, row: Assistant, last: AssistantVersion, changes: Map
     saved = replace(former, **{name: value for name, value in changes.items() if name not in SHARING})
     if "knowledge" in changes:
         saved = replace(saved, knowledge=rules.knowledge_for(member, saved.knowledge, former.knowledge))
-    rules.check_content(saved)
-    rules.check_models(
-        member, saved, {row.model, *row.fallback_models, former.model, *former.fallback_models}
-    )
+    present = {row.model, *row.fallback_models, former.model, *former.fallback_models}
+    rules.check(member, saved, present)
     return saved
 
 

@@ -31,8 +31,7 @@ def start_trial(
         raise about("question", "Write something to ask the draft.")
     if len(question) > MAX_TEXT:
         raise about("question", f"A test question can have {MAX_TEXT:,} characters at most.")
-    rules.check_content(draft)
-    rules.check_models(member, draft, versions.models_of(assistant) if assistant else ())
+    rules.check(member, draft, versions.models_of(assistant) if assistant else ())
     present = drafts.knowledge_of(assistant) if assistant else []
     draft = replace(draft, knowledge=rules.knowledge_for(member, draft.knowledge, present))
     told = [*drafts.told_by(earlier), {"role": "user", "content": question}]

@@ -12,11 +12,13 @@ NO_CHAT = (
     "babbage", "davinci",
 )  # fmt: skip
 """In names of models that do not chat: they begin switched off."""
+MOST_GONE = 60
+"""Rows of models that are listed no more: a list that is another one each time must not grow them for ever."""
 FIELDS = ["is_listed", "is_chosen", "is_offered", "has_vision", "seen_at"]
 
 
 def take_over(provider: Provider, names: tuple[str, ...], now: datetime) -> None:
-    """New ones appear, gone ones are not offered any more, and what an admin chose stays. Three queries."""
+    """New ones appear, gone ones are not offered any more, and what an admin chose stays. Five queries."""
     known = {row.name: row for row in provider.models.all()}
     for row in known.values():
         row.is_listed = row.name in names
@@ -24,6 +26,9 @@ def take_over(provider: Provider, names: tuple[str, ...], now: datetime) -> None
         row.seen_at = now if row.is_listed else row.seen_at
     ProviderModel.objects.bulk_update(known.values(), FIELDS)
     ProviderModel.objects.bulk_create(_new(provider, name, now) for name in names if name not in known)
+    gone = provider.models.filter(is_listed=False).order_by("-seen_at", "name")
+    forgotten = list(gone.values_list("pk", flat=True)[MOST_GONE:])
+    provider.models.filter(pk__in=forgotten).delete()
 
 
 def _new(provider: Provider, name: str, now: datetime) -> ProviderModel:

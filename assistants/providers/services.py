@@ -197,8 +197,8 @@ def _locked(provider: Provider) -> Provider:
 
 def _free_name(text: str, own_id: UUID | None) -> str:
     name = " ".join(text.split())
-    if not name or not slugify(name):
-        raise about("name", "Give it a name with letters or digits.")
+    if not name:
+        raise about("name", "Give it a name.")
     rows = Provider.objects.values_list("id", "name")
     others = [each for key, each in rows if key != own_id]
     if name.casefold() in {each.casefold() for each in others}:
@@ -210,7 +210,7 @@ def _free_name(text: str, own_id: UUID | None) -> str:
 
 def _free_slug(name: str) -> str:
     """Never changed again. None that a model of the platform begins with."""
-    stem = slugify(name)[: SLUG_LENGTH - 3].strip("-_")
+    stem = slugify(name)[: SLUG_LENGTH - 3].strip("-_") or "provider"
     taken = set(Provider.objects.values_list("slug", flat=True))
     taken |= {model.partition("/")[0] for model in settings.CHAT_MODELS}
     tries = [stem, *(f"{stem}-{number}" for number in range(2, len(taken) + 3))]

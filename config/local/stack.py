@@ -29,6 +29,7 @@ from config.local.supervisor import Supervisor
 WATCH_S = 0.2
 CELERY_ROOT_WARNING = "ignore:You're running the worker with superuser privileges"
 SIMULATED_KEY = "simulated"
+OWN_MACHINE = ("127.0.0.1", "localhost", "::1")
 NO_PROVIDER = f"http://{LOOPBACK}:9/v1"
 """The discard port: a call without a provider fails at once and never leaves the machine."""
 
@@ -109,6 +110,9 @@ class Stack:
         if options.application:
             environment |= {"HOST": options.host, "PORT": str(self.port)}
             environment.setdefault("BASE_URL", self.url)
+            if options.host in OWN_MACHINE:
+                # One's own machine: models of Ollama and the like run beside it.
+                environment.setdefault("PROVIDERS_ALLOW_PRIVATE_HOSTS", "1")
         if not environment.get("OPENAI_API_KEY") or options.simulated:
             environment |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": NO_PROVIDER}
         if not environment.get("STRIPE_SECRET_KEY") or options.simulated:

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
+from django.db import transaction
 from django.utils import timezone
 
 from assistants.models import Assistant, Provider, ProviderModel, Run
 from assistants.providers import sealing
+from assistants.runs import services as runs
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.conftest import Stage
@@ -45,3 +47,20 @@ class Bench:
 
     def play(self, assistant: Assistant, text: str):
         return self.stage.play(text, assistant=assistant)
+
+    def play_call(self, assistant: Assistant, text: str, part: dict | None):
+        """An API call of the assistant, with a further part in its message."""
+        parts = [{"type": "text", "text": text}, *([part] if part else [])]
+        messages = [{"role": "user", "content": parts}]
+        with enter(self.stage.workspace), transaction.atomic():
+            new = runs.NewRun(
+                kind=Run.Kind.REPLY,
+                model=assistant.model,
+                prompt=messages,
+                max_output_tokens=200,
+                assistant=assistant,
+                request={"messages": messages},
+            )
+            run = runs.start_run(member=self.stage.member, new=new)
+        self.stage.execute(run)
+        return self.stage.result(run)

@@ -22,6 +22,7 @@ from usage.holds.types import Actual, Amount, HoldLost
 from usage.models import Hold, Receipt, Stop
 from usage.prices import Rates
 
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
 RATES = {FIRST: (150_000, 600_000), SECOND: (2_500_000, 10_000_000)}
 
 
@@ -153,6 +154,19 @@ def test_when_none_answers_the_first_ones_failure_is_told_and_nothing_is_charged
     assert_not_charged(played, "provider_unavailable")
     found = counter(bench.stage.workspace.id, "cost_micro")
     assert (found.used, found.held) == (0, 0)
+
+
+def test_fallback_that_sees_no_pictures_is_not_asked_about_them(bench):
+    """What is asked of a model stands in the call: here by the protocol, with a picture."""
+    for model, sent, asked in (
+        (FIRST, "image_url", [FIRST] * 3 + [SECOND]),
+        ("sim-small", "image_url", [FIRST] * 3),
+        ("sim-small", "text", [FIRST] * 3 + ["sim-small"]),
+    ):
+        seen = SECOND if model == FIRST else bench.own(f"blind-{sent.replace('_', '-')}", model=model)
+        part = {"type": "image_url", "image_url": {"url": PICTURE}} if sent == "image_url" else None
+        played = bench.play_call(bench.assistant(FIRST, seen), failing(3), part)
+        assert [row["model"] for row in played.requests] == asked
 
 
 # own keys

@@ -119,13 +119,14 @@ def test_openai_has_one_address_and_needs_a_key(in_acme, admin):
 def test_names_and_number_are_bounded(in_acme, admin, settings, monkeypatch):
     settings.CHAT_MODELS = ["gpt-4o-mini", "meta/llama"]
     assert add(admin.member, "Meta").slug == "meta-2"
-    for name in ("mETA", "  ", "!!!"):
+    assert add(admin.member, "日本").slug == "provider"
+    for name in ("mETA", "  "):
         with pytest.raises(ProviderRefused):
             add(admin.member, name)
     monkeypatch.setattr(services, "MOST_PROVIDERS", 1)
     with pytest.raises(TooManyProviders):
         add(admin.member, "Another")
-    assert Provider.objects.count() == 1
+    assert Provider.objects.count() == 2
 
 
 def test_audit_log_tells_and_holds_neither_key_nor_address(in_acme, acme, admin):
@@ -201,6 +202,16 @@ def test_list_is_followed_and_choices_stay(in_acme, acme, admin, server):
     with pytest.raises(catalogue.ModelNotOffered):
         catalogue.resolve("ours/mistral")
     assert catalogue.resolve("ours/llama3").base_url == server.url
+
+
+def test_list_that_is_another_one_each_time_does_not_grow_for_ever(in_acme, admin, server, monkeypatch):
+    monkeypatch.setattr("assistants.providers.models.MOST_GONE", 3)
+    row = add(admin.member, base_url=server.url)
+    for number in range(4):
+        server.names = [f"{number}-{each}" for each in range(2)]
+        services.test_provider(member=admin.member, provider=row)
+    names = set(ProviderModel.objects.values_list("name", flat=True))
+    assert names == {"3-0", "3-1", "2-0", "2-1", "1-0"}
 
 
 def test_failed_test_keeps_the_models_and_says_why(in_acme, acme, admin, server):
