@@ -5,7 +5,6 @@ same database. The workspace is globex, which no other benchmark fills.
 """
 
 import argparse
-import itertools
 import os
 import time
 from dataclasses import dataclass, field
@@ -55,9 +54,16 @@ async def _find_pages(target: Target, cookie: str) -> list[Page]:
 async def measure(target: Target, page: Page, requests: int) -> None:
     connections = [await wire.connect(target.address) for _ in range(CONNECTIONS)]
     raw = wire.get(page.path, page.headers)
-    for number, connection in zip(range(requests + WARM_UP), itertools.cycle(connections), strict=False):
+    for number in range(requests + WARM_UP):
+        at = number % CONNECTIONS
         started = time.perf_counter()
-        answer = await connection.exchange(raw)
+        try:
+            answer = await connections[at].exchange(raw)
+        except ConnectionError:
+            # A server that is slow closes what stood idle for its keep-alive: asked again, beside the clock.
+            connections[at] = await wire.connect(target.address)
+            started = time.perf_counter()
+            answer = await connections[at].exchange(raw)
         if number >= WARM_UP:
             page.seconds.append(time.perf_counter() - started)
         page.status, page.size = answer.status, len(answer.body)
@@ -79,17 +85,21 @@ def sign_in(target: Target, slug: str = SLUG) -> str:
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
-def count_queries(page: Page) -> None:
+def count_queries(page: Page, *, times: int = 1) -> None:
+    """After a first request; the least of `times`, because what a process keeps for a while is read again at times."""
     from django.db import connection  # noqa: PLC0415  needs the settings
     from django.test import Client  # noqa: PLC0415
     from django.test.utils import CaptureQueriesContext  # noqa: PLC0415
 
     client = Client(headers={"Host": "127.0.0.1", **page.headers})
     client.get(page.path)
-    with CaptureQueriesContext(connection) as captured:
-        response = client.get(page.path)
-    page.queries = len(captured)
-    page.status = max(page.status, response.status_code)
+    counted = []
+    for _ in range(times):
+        with CaptureQueriesContext(connection) as captured:
+            response = client.get(page.path)
+        counted.append(len(captured))
+        page.status = max(page.status, response.status_code)
+    page.queries = min(counted)
 
 
 def _ms(page: Page, share: float) -> float:

@@ -1,6 +1,7 @@
 """`./dev bench recall`: N10, how long a question takes among 100,000 remembered statements of one workspace."""
 
 import argparse
+import itertools
 import random
 import time
 from typing import Any
@@ -40,10 +41,10 @@ class Speech:
             "nex",
         ]
         self.words = ["".join(self.chance.choices(syllables, k=3)) + str(at % 97) for at in range(size)]
-        self.weights = [1 / (at + 10) for at in range(size)]
+        self.sums = list(itertools.accumulate(1 / (at + 10) for at in range(size)))
 
     def say(self, length: int) -> str:
-        return " ".join(self.chance.choices(self.words, self.weights, k=length))
+        return " ".join(self.chance.choices(self.words, cum_weights=self.sums, k=length))
 
     def vector(self) -> list[float]:
         return [self.chance.gauss(0, 1) for _ in range(DIMENSION)]
@@ -73,7 +74,9 @@ def fill(person_id: UUID, speech: Speech, count: int) -> None:
         with transaction.atomic():
             vectors.write(source, MODEL, [(row.id, speech.vector()) for row in rows])
         report.progress(f"{at + PIECE:,} of {count:,} statements")
-    with transaction.atomic():
+    with transaction.atomic(), connection.cursor() as cursor:
+        # The product adds vectors to an index that is there; made at once it needs its room in memory.
+        cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
         vectors.make_index(source, MODEL, DIMENSION)
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {source.table}")

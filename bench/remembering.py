@@ -188,18 +188,18 @@ def _embed(vectors: Vectors, ids: list[UUID]) -> None:
 
 
 def _remove(workspace: Any) -> None:
-    """Row and schema: the next start migrates the schema of every row."""
-    from django.db import connection  # noqa: PLC0415  needs the settings
+    """Row and schema, both or none: the next start migrates the schema of every row."""
+    from django.db import connection, transaction  # noqa: PLC0415  needs the settings
     from psycopg import sql  # noqa: PLC0415
 
     from billing.subscriptions.models import BillingAccount  # noqa: PLC0415
 
-    BillingAccount.objects.filter(workspace_id=workspace.id).delete()
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
+        BillingAccount.objects.filter(workspace_id=workspace.id).delete()
         cursor.execute(
             sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(workspace.schema_name))
         )
-    type(workspace).objects.filter(id=workspace.id).delete()
+        type(workspace).objects.filter(id=workspace.id).delete()
 
 
 def main(arguments: list[str]) -> int:

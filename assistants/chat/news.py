@@ -97,12 +97,12 @@ def since(
     """The message `after` when it is answered by another run than `run_id`, and what follows it on the newest branch.
 
     Two queries when there is nothing, the same number for one message and for many otherwise."""
-    has_replies = queries.has_replies(conversation, after) if after else None
-    if after is None or has_replies is None:
+    spot = queries.spot_of(conversation, after)
+    if after is None or spot is None:
         return []
     latest = queries.latest_runs([after]).get(after)
     ids = [after] if latest is not None and str(latest.id) != run_id else []
-    if has_replies:
+    if spot.is_answered:
         tree = Tree(queries.list_nodes(conversation))
         leaf_id = tree.leaf_below(after)
         ids += tree.path(after, leaf_id)[-presenters.WINDOW :] if leaf_id else []

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import attaching, file_presenters, queries
@@ -69,6 +71,15 @@ class MessageView:
     calls: list[tools.CallView] = field(default_factory=list)
 
     @property
+    def moment(self) -> str:
+        """For machines; `clock` for people, in the zone of who looks."""
+        return timezone.localtime(self.created_at).isoformat()
+
+    @property
+    def clock(self) -> str:
+        return f"{timezone.localtime(self.created_at):%H:%M}"
+
+    @property
     def cites(self) -> bool:
         return any(source.is_cited for source in self.sources)
 
@@ -122,6 +133,8 @@ def turn(request: MemberRequest, conversation: Conversation, message_ids: list[U
 
 def _present(request: MemberRequest, conversation: Conversation, places: list[Place]) -> list[MessageView]:
     ids = [place.message.id for place in places]
+    base = page_url(request, "conversation", conversation_id=conversation.id)
+    receipts = page_url(request, "receipts")
     texts = queries.texts_of(ids)
     runs = queries.latest_runs(ids)
     thumbs = queries.feedback_of(request.member, ids)
@@ -130,13 +143,16 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     can_chat = request.member.can_chat
     views = []
     for place in places:
-        view = _base(request, conversation, place, texts[place.message.id])
+        view = _base(base, place, texts[place.message.id])
         if place.message.role == Message.Role.USER:
             view.can_edit = can_chat
             view.files = [file_presenters.shown(request, row) for row in given.get(place.message.id, [])]
         else:
             run = runs.get(place.message.id)
             _add_run(request, view, run, conversation, can_chat=can_chat)
+            view.receipt_url = (
+                f"{receipts}{run.receipt_id}/" if run and run.is_final and run.receipt_id else ""
+            )
             thumb = thumbs.get(place.message.id)
             view.thumb = "" if thumb is None else "good" if thumb.is_good else "bad"
             view.comment = thumb.comment if thumb else ""
@@ -156,28 +172,28 @@ def _add_memories(request: MemberRequest, views: list[MessageView]) -> None:
         view.memories = [found[row["id"]] for row in view.context.get("used", []) if row["id"] in found]
 
 
-def _base(request: MemberRequest, conversation: Conversation, place: Place, text: str) -> MessageView:
+def _base(base: str, place: Place, text: str) -> MessageView:
+    """`base`: the conversation's address, found once: sixty messages have hundreds of addresses below it."""
     message = place.message
-    where = {"conversation_id": conversation.id, "message_id": message.id}
+    url = f"{base}messages/{message.id}/"
     return MessageView(
         id=message.id,
         role=message.role,
         text=text,
         created_at=message.created_at,
-        url=page_url(request, "message", **where),
-        edit_url=page_url(request, "message-edit", **where),
-        regenerate_url=page_url(request, "message-regenerate", **where),
-        retry_url=page_url(request, "message-retry", **where),
-        rate_url=page_url(request, "message-rate", **where),
-        fork_url=page_url(request, "message-fork", **where),
-        siblings=_siblings(request, conversation, place),
+        url=url,
+        edit_url=f"{url}edit/",
+        regenerate_url=f"{url}regenerate/",
+        retry_url=f"{url}retry/",
+        rate_url=f"{url}rate/",
+        fork_url=f"{url}fork/",
+        siblings=_siblings(base, place),
     )
 
 
-def _siblings(request: MemberRequest, conversation: Conversation, place: Place) -> Siblings | None:
+def _siblings(base: str, place: Place) -> Siblings | None:
     if len(place.siblings) < 2:
         return None
-    base = page_url(request, "conversation", conversation_id=conversation.id)
 
     def link(index: int) -> str:
         return f"{base}?at={place.siblings[index]}" if 0 <= index < len(place.siblings) else ""
@@ -210,8 +226,6 @@ def _add_run(
         "cost_display": money.as_text(run.cost_micro),
         "is_estimated": run.is_estimated,
     }
-    if run.receipt_id:
-        view.receipt_url = page_url(request, "receipt", receipt_id=run.receipt_id)
     view.note = words.NOTES.get(run.finish_reason, "") if run.state == Run.State.DONE else ""
     if run.state == Run.State.FAILED:
         view.error = problem(run)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -103,11 +104,23 @@ def follow_ups_of(member: Member, conversation: Conversation) -> list[FollowUp]:
     return list(rows.order_by("created_at", "id"))
 
 
-def has_replies(conversation: Conversation, message_id: UUID) -> bool | None:
+class Spot(NamedTuple):
+    """A message as a place to write under. `is_live`: it is being answered, or written."""
+
+    id: UUID
+    role: str
+    is_answered: bool
+    is_live: bool
+
+
+def spot_of(conversation: Conversation, message_id: UUID | None) -> Spot | None:
     """None when the conversation has no such message. One query."""
-    rows = conversation.messages.filter(id=message_id)
     replies = Message.objects.filter(parent_id=OuterRef("id"))
-    return rows.annotate(is_answered=Exists(replies)).values_list("is_answered", flat=True).first()
+    live = Run.objects.filter(message_id=OuterRef("id"), state__in=LIVE)
+    rows = conversation.messages.filter(id=message_id)
+    rows = rows.annotate(is_answered=Exists(replies), is_live=Exists(live))
+    found = rows.values_list("id", "role", "is_answered", "is_live").first()
+    return Spot(*found) if found else None
 
 
 def list_nodes(conversation: Conversation) -> list[Node]:

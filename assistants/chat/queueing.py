@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import queries as accounts
 from accounts.permissions import Member
 from assistants.chat import queries, services
+from assistants.chat.queries import Spot
 from assistants.chat.services import Turn
 from assistants.chat.tree import Tree
 from assistants.models import Conversation, FollowUp, Run
@@ -51,28 +52,45 @@ def ask(
     text = services.checked(text)
     with transaction.atomic():
         services.lock(conversation)
-        earlier = _earlier(conversation, client_id)
-        if earlier is not None:
-            return earlier
-        tree = Tree(queries.list_nodes(conversation))
-        leaf_id = leaf_of(tree, conversation, parent_id)
-        if leaf_id is not None and (_runs(leaf_id) or _is_awaited(conversation, tree, leaf_id)):
-            return _queue(member, conversation, text, leaf_id, client_id, attachments)
-        return services.send_message(
+        rows = _waiting_in(conversation)
+        earlier = next((row for row in rows if client_id and row.client_id == client_id), None)
+        sent = services.sent_already(conversation, client_id)
+        if earlier or sent:
+            return earlier or sent
+        spot = _end(conversation, parent_id)
+        if spot is not None and (
+            _is_awaited(conversation, spot.id, rows) or (spot.is_live and _runs(spot.id))
+        ):
+            return _queue(member, conversation, text, spot.id, client_id, rows, attachments)
+        return services.ask_under(
             member=member,
             conversation=conversation,
+            spot=spot,
             text=text,
-            parent_id=leaf_id,
             client_id=client_id,
             attachments=attachments,
         )
 
 
-def _earlier(conversation: Conversation, client_id: UUID | None) -> Turn | FollowUp | None:
-    if client_id is None:
-        return None
-    waiting = FollowUp.objects.filter(conversation=conversation, client_id=client_id).first()
-    return waiting or services.sent_already(conversation, client_id)
+def _end(conversation: Conversation, message_id: UUID | None) -> Spot | None:
+    """The end of the newest branch through a message: most often that message itself, in one query."""
+    spot = queries.spot_of(conversation, message_id)
+    if spot is None or spot.is_answered:
+        tree = Tree(queries.list_nodes(conversation))
+        spot = queries.spot_of(conversation, leaf_of(tree, conversation, message_id))
+    return spot
+
+
+def _is_awaited(conversation: Conversation, leaf_id: UUID, rows: list[FollowUp]) -> bool:
+    """Others wait for this answer, which has ended, and are asked in a moment: they come first."""
+    if not rows:
+        return False
+    tree = Tree(queries.list_nodes(conversation))
+    return any(leaf == leaf_id for _, leaf in _ready(conversation, tree, rows))
+
+
+def _waiting_in(conversation: Conversation) -> list[FollowUp]:
+    return list(FollowUp.objects.filter(conversation=conversation).order_by("created_at", "id"))
 
 
 def leaf_of(tree: Tree, conversation: Conversation, message_id: UUID | None) -> UUID | None:
@@ -87,20 +105,16 @@ def _runs(leaf_id: UUID) -> bool:
     return live.select_for_update().first() is not None
 
 
-def _is_awaited(conversation: Conversation, tree: Tree, leaf_id: UUID) -> bool:
-    """Others wait for this answer, which has ended, and are asked in a moment: they come first."""
-    return any(leaf == leaf_id for _, leaf in _ready(conversation, tree))
-
-
 def _queue(
     member: Member,
     conversation: Conversation,
     text: str,
     leaf_id: UUID,
     client_id: UUID | None,
+    rows: list[FollowUp],
     attachments: Iterable[UUID],
 ) -> FollowUp:
-    if len(queries.follow_ups_of(member, conversation)) >= MOST_WAITING:
+    if sum(row.owner_id == member.user_id for row in rows) >= MOST_WAITING:
         raise TooManyWaiting()
     return FollowUp.objects.create(
         conversation=conversation,
@@ -122,7 +136,8 @@ def send_next(*, conversation_id: UUID) -> Turn | None:
         conversation = _locked(conversation_id)
         if conversation is None:
             return None
-        for row, leaf_id in _ready(conversation, Tree(queries.list_nodes(conversation))):
+        tree, rows = Tree(queries.list_nodes(conversation)), _waiting_in(conversation)
+        for row, leaf_id in _ready(conversation, tree, rows):
             try:
                 with transaction.atomic():
                     return _send(_owner_of(row, conversation), conversation, row, leaf_id)
@@ -138,9 +153,10 @@ def _locked(conversation_id: UUID) -> Conversation | None:
     return rows.filter(id=conversation_id, deleted_at=None).first()
 
 
-def _ready(conversation: Conversation, tree: Tree) -> Iterator[tuple[FollowUp, UUID | None]]:
-    """Those whose answer was finished, with the ends of their branches, the oldest first. Two queries."""
-    rows = list(FollowUp.objects.filter(conversation=conversation).order_by("created_at", "id"))
+def _ready(
+    conversation: Conversation, tree: Tree, rows: list[FollowUp]
+) -> Iterator[tuple[FollowUp, UUID | None]]:
+    """Those whose answer was finished, with the ends of their branches, the oldest first. One query for any rows."""
     leaves = {row.id: leaf_of(tree, conversation, row.after_id) for row in rows}
     runs = queries.latest_runs([leaf for leaf in leaves.values() if leaf]) if rows else {}
     refused = set()

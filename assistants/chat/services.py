@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.permissions import Member
 from assistants.builder import queries as builder
 from assistants.chat import attaching, queries
+from assistants.chat.queries import Spot
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -40,6 +41,11 @@ class AnswerRunning(errors.DomainError):
     code = "answer_running"
     status = 409
     message = "An answer is still being written. Stop it or wait for its end."
+
+
+class ParentGone(errors.NotFound):
+    code = "parent_gone"
+    message = "The answer you reply to is gone. Reload the page."
 
 
 class CommentTooLong(errors.DomainError):
@@ -163,6 +169,23 @@ def send_message(
         if earlier is None:
             raise
         return earlier
+
+
+def ask_under(
+    *,
+    member: Member,
+    conversation: Conversation,
+    spot: Spot | None,
+    text: str,
+    client_id: UUID | None,
+    attachments: Iterable[UUID] = (),
+) -> Turn:
+    """For a caller that holds the conversation's lock and knows that nothing runs at `spot`, and that the
+    `client_id` is new. Raises NotFound, RunsStopped, and what `attaching.bind` does."""
+    if spot is not None and spot.role != Message.Role.ASSISTANT:
+        raise ParentGone()
+    give, parent_id = _given(member, attachments), spot.id if spot else None
+    return _ask(member, conversation, parent_id=parent_id, text=text, client_id=client_id, give=give)
 
 
 def edit_question(*, member: Member, question: Message, text: str) -> Turn:
@@ -318,7 +341,7 @@ def sent_already(conversation: Conversation, client_id: UUID | None) -> Turn | N
 def _refuse_parent(conversation: Conversation, parent_id: UUID) -> None:
     parent = conversation.messages.filter(id=parent_id, role=Message.Role.ASSISTANT).first()
     if parent is None:
-        raise errors.NotFound("The answer you reply to is gone. Reload the page.", code="parent_gone")
+        raise ParentGone()
     _refuse_running([parent_id])
 
 

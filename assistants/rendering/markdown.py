@@ -23,7 +23,13 @@ TAGS = {
     "a", "b", "blockquote", "br", "code", "del", "div", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
     "ol", "p", "pre", "s", "span", "strong", "table", "tbody", "td", "th", "thead", "tr", "ul",
 }  # fmt: skip
-ATTRIBUTES = {"a": {"href", "title"}, "div": {"data-language"}, "ol": {"start"}}
+# "*" is for every tag: without it a title and a language are.
+ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),
+    "a": {"href", "title"},
+    "div": {"data-language"},
+    "ol": {"start"},
+}
 VALUES = {
     "pre": {"tabindex": {"0"}},
     "td": {"align": {"left", "right", "center"}},
@@ -39,8 +45,21 @@ CLASSES = {
 _formatter = HtmlFormatter(nowrap=True)
 
 
+# Texts whose HTML a process keeps: a long conversation is looked at many times, and code is slow to colour.
+MOST_KEPT, LONGEST_KEPT = 512, 8_000
+
+
 def render(text: str, *, offers_images: bool = True) -> str:
     """Safe to mark as safe in a template. Without `offers_images` an image is its description, not a link to it."""
+    return (_kept if len(text) <= LONGEST_KEPT else _render)(text, offers_images)
+
+
+@functools.lru_cache(MOST_KEPT)
+def _kept(text: str, offers_images: bool) -> str:
+    return _render(text, offers_images)
+
+
+def _render(text: str, offers_images: bool) -> str:
     return sanitise(_parser().render(text, {"offers_images": offers_images}))
 
 

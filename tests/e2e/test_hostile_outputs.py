@@ -14,14 +14,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, BrowserContext, Playwright, Route
-from psycopg import sql
+from playwright.sync_api import Browser, BrowserContext, Playwright, Route, expect
 
-from tests.assistants.hostile.outputs import HOST, Output, load
+from config.local.stack import Stack
+from tests.assistants.hostile.outputs import HOST, load
 from tests.assistants.hostile.page import ATTRIBUTES, REL, TAGS
 from tests.e2e.conftest import ARGUMENTS
 from tests.e2e.test_library_journey import share
-from tests.e2e.visits import Visit, Watch
+from tests.e2e.visits import FINAL_MS, Visit, Watch
 from tests.live.books import Books
 
 OUTPUTS = load()
@@ -44,7 +44,6 @@ HELD = """() => {
 # The page's own running answer, as templates/assistants/_answer.html has it, around each final one.
 STREAM_AGAIN = """() => {
   const finals = [...document.querySelectorAll("article.message-assistant")];
-  window.finals = finals.map((each) => each.querySelector(".prose").innerHTML);
   for (const final of finals) {
     const id = final.id.replace("message-", "");
     const running = document.createElement("article");
@@ -60,8 +59,15 @@ STREAM_AGAIN = """() => {
 }"""
 SAID = """() => [...document.querySelectorAll("article.message-user")].map((each) =>
   [each.nextElementSibling.id.replace("message-", ""), each.querySelector("[data-copy-text]").textContent])"""
-STREAMED = """() => !document.querySelector("[data-stream]") && window.finals.length ===
-  document.querySelectorAll("article.message-assistant .prose").length"""
+
+CONVERSATION = """
+INSERT INTO assistants_conversation
+  (id, owner_id, assistant_id, title, current_leaf_id, uses_memory, created_at, updated_at)
+SELECT %s, id, (SELECT id FROM assistants_assistant ORDER BY created_at LIMIT 1), %s, %s, false, now(), now()
+FROM public.accounts_user WHERE email = 'owner@acme.test'"""
+MESSAGE = """
+INSERT INTO assistants_message (id, conversation_id, parent_id, role, text, created_at)
+VALUES (%s, %s, %s, %s, %s, clock_timestamp())"""
 
 
 class Trap:
@@ -93,10 +99,13 @@ class Noticed:
     went: list[str] = field(default_factory=list)
 
     def attach(self, context: BrowserContext, visit: Visit) -> None:
-        context.expose_function("owned", self.ran.append)
+        context.expose_function("owned", self._note)
         context.on("page", lambda page: self.windows.append(page.url))
         visit.page.on("dialog", lambda dialog: (self.dialogs.append(dialog.message), dialog.dismiss()))
         visit.page.on("framenavigated", lambda frame: self.went.append(frame.url))
+
+    def _note(self, number: int) -> None:
+        self.ran.append(number)
 
     def check(self) -> None:
         assert self == Noticed(went=self.went)
@@ -125,33 +134,23 @@ def noticed(context: BrowserContext, owner: Visit) -> Noticed:
 
 
 @pytest.fixture(scope="module")
-def talk(stack: object) -> UUID:
+def talk(stack: Stack) -> Iterator[UUID]:
     """A conversation of acme's owner in which every output is a question and the answer to it."""
-    with Books(stack).connect() as connection, connection.transaction():  # type: ignore[arg-type]
-        (schema,) = connection.execute(
-            "SELECT schema_name FROM public.tenants_workspace WHERE slug = 'acme'"
-        ).fetchone()
-        connection.execute(sql.SQL("SET LOCAL search_path TO {}, public").format(sql.Identifier(schema)))
-        rows, parent, conversation = [], None, uuid4()
-        for output in OUTPUTS:
-            for role in ("user", "assistant"):
-                # Neither a person's text nor a model's keeps a NUL.
-                rows.append((uuid4(), conversation, parent, role, output.text.replace("\0", "")))
-                parent = rows[-1][0]
+    books, conversation = Books(stack), uuid4()
+    rows: list[tuple[UUID, UUID, UUID | None, str, str]] = []
+    for output in OUTPUTS:
+        for role in ("user", "assistant"):
+            # Neither a person's text nor a model's keeps a NUL.
+            text = output.text.replace("\0", "")
+            rows.append((uuid4(), conversation, rows[-1][0] if rows else None, role, text))
+    with books.connect(options=f"-c search_path={books.schema},public") as connection:
+        connection.execute(CONVERSATION, [conversation, TITLE, rows[-1][0]])
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(MESSAGE, rows)
+        yield conversation
         connection.execute(
-            """INSERT INTO assistants_conversation
-              (id, owner_id, assistant_id, title, current_leaf_id, created_at, updated_at)
-            SELECT %s, u.id, (SELECT id FROM assistants_assistant ORDER BY created_at LIMIT 1), %s, %s, now(), now()
-            FROM public.accounts_user u WHERE u.email = 'owner@acme.test'""",
-            [conversation, TITLE, parent],
+            "UPDATE assistants_conversation SET deleted_at = now() WHERE id = %s", [conversation]
         )
-        with connection.cursor() as cursor:
-            cursor.executemany(
-                """INSERT INTO assistants_message (id, conversation_id, parent_id, role, text, created_at)
-                VALUES (%s, %s, %s, %s, %s, clock_timestamp())""",
-                rows,
-            )
-    return conversation
 
 
 def windows(owner: Visit, talk: UUID) -> Iterator[None]:
@@ -204,7 +203,7 @@ def test_streamed_and_swapped_in_they_do_nothing(owner, watch, trap, noticed, ta
         owner.page.wait_for_load_state()
         texts = dict(owner.page.evaluate(SAID))
         owner.page.evaluate(STREAM_AGAIN)
-        owner.page.wait_for_function(STREAMED)
+        expect(owner.answers.locator(".prose")).to_have_count(len(texts), timeout=FINAL_MS)
         shown += check_held(owner)
 
     assert shown == len(OUTPUTS)
@@ -256,20 +255,24 @@ def test_control_without_the_sanitiser_and_the_policy_they_do(
     """The same watch on the same outputs, each in a frame of a page that trusts them."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
-    frames = "".join(f'<iframe srcdoc="{escape(trusted(parser, output))}"></iframe>' for output in OUTPUTS)
+    frames = "".join(f'<iframe srcdoc="{escape(parser.render(output.text))}"></iframe>' for output in OUTPUTS)
     owner.page.route("**/trusting/", lambda route: route.fulfill(content_type="text/html", body=frames))
     before = trap.taken
 
     owner.go("/trusting/")
-    owner.page.wait_for_function("() => document.readyState === 'complete'")
+    for _ in range(100):
+        if len(asked(watch)) > 100 and len(set(noticed.ran)) > 20 and trap.taken > before:
+            break
+        owner.page.wait_for_timeout(50)
 
-    asked = {int(number) for url in watch.foreign for number in NUMBER.findall(url)}
-    assert len(asked) > 100
+    assert len(asked(watch)) > 100
     assert len(set(noticed.ran)) > 20
     assert trap.taken > before, "a connection opened ahead of a request"
+    owner.page.goto("about:blank")
     watch.foreign.clear()
     watch.errors.clear()
 
 
-def trusted(parser: MarkdownIt, output: Output) -> str:
-    return parser.render(output.text)
+def asked(watch: Watch) -> set[str]:
+    """Numbers of the outputs that asked their host for something."""
+    return {number for url in watch.foreign for number in NUMBER.findall(url)}
