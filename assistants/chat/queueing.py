@@ -54,9 +54,9 @@ def ask(
         services.lock(conversation)
         rows = _waiting_in(conversation)
         earlier = next((row for row in rows if client_id and row.client_id == client_id), None)
-        sent = services.sent_already(conversation, client_id)
-        if earlier or sent:
-            return earlier or sent
+        became = earlier or services.sent_already(conversation, client_id)
+        if became is not None:
+            return became
         spot = _end(conversation, parent_id)
         if spot is not None and (
             _is_awaited(conversation, spot.id, rows) or (spot.is_live and _runs(spot.id))
