@@ -12,7 +12,7 @@ from tenants.connection import connection
 FRESH_S = 300
 # Workspaces whose statistics a process keeps.
 MOST_KNOWN = 128
-# The words that are looked up stand in no more texts than this together: each text costs, a common word tells little.
+# The words that are looked up stand in no more texts than this together: each costs, and a common word tells little.
 COMMON_TEXTS = 2_000
 LAST = "\U0010ffff"
 

@@ -63,7 +63,7 @@ def matches(term: str, word: str) -> bool:
 
 
 class Matcher:
-    """Which of the terms a word answers, as `matches` says; each word is seen once, beside terms that begin alike."""
+    """Which of the terms a word answers, as `matches` says: each is looked at once, beside terms that begin alike."""
 
     def __init__(self, terms: list[str]) -> None:
         self._alike: dict[str, list[str]] = defaultdict(list)

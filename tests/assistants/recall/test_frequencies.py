@@ -1,6 +1,7 @@
 """Which words of a question are looked up where texts are many."""
 
 import pytest
+from django.db.models import Q
 
 from assistants.recall import frequencies, text, words
 from assistants.recall.frequencies import Frequencies
@@ -40,7 +41,7 @@ def test_the_newest_of_too_many_are_ranked(in_acme, member, monkeypatch):
     monkeypatch.setattr(text, "LOOKED_AT", 2)
     rows = keep(member.user.id, *(f"cat {n}" for n in range(5)))
     newest = sorted(rows, key=lambda row: (row.updated_at, row.id))[-2:]
-    found = text.search(SOURCES["memory"], text.Q(person_id=member.user.id), "cat", 10)
+    found = text.search(SOURCES["memory"], Q(person_id=member.user.id), "cat", 10)
     assert {row_id for row_id, _ in found} == {row.id for row in newest}
 
 
