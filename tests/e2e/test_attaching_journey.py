@@ -43,7 +43,7 @@ def test_attach_a_picture_and_a_pdf_and_ask(owner, tmp_path: Path, watch) -> Non
     expect(tray.locator("li")).to_have_count(0)
     shown = page.get_by_role("img", name="Cat.png")
     expect(shown).to_be_visible()
-    assert shown.evaluate("image => image.complete && image.naturalWidth") == 320
+    expect(shown).to_have_js_property("naturalWidth", 320)
     expect(page.get_by_role("link", name="Rules.pdf").first).to_be_visible()
     owner.check_accessible("light")
     owner.check_accessible("dark")
