@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from markdown_it import MarkdownIt
-from playwright.sync_api import Browser, BrowserContext, Playwright, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Playwright, Route, expect
 
 from config.local.stack import Stack
 from tests.assistants.hostile.outputs import HOST, load
@@ -249,28 +249,32 @@ def test_lists_that_name_it_do_nothing(owner, watch, trap, noticed, talk):
     assert trap.taken == before
 
 
-def test_control_without_the_sanitiser_and_the_policy_they_do(
-    context: BrowserContext, owner: Visit, watch: Watch, trap: Trap, noticed: Noticed
-):
+def test_control_without_the_sanitiser_and_the_policy_they_do(owner: Visit, watch: Watch, noticed: Noticed):
     """The same watch on the same outputs, each in a frame of a page that trusts them."""
     parser = MarkdownIt("commonmark", {"html": True}).enable("table")
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     frames = "".join(f'<iframe srcdoc="{escape(parser.render(output.text))}"></iframe>' for output in OUTPUTS)
     owner.page.route("**/trusting/", lambda route: route.fulfill(content_type="text/html", body=frames))
-    before = trap.taken
 
     owner.go("/trusting/")
     for _ in range(100):
-        if len(asked(watch)) > 100 and len(set(noticed.ran)) > 20 and trap.taken > before:
+        if len(asked(watch)) > 80 and len(set(noticed.ran)) > 20:
             break
         owner.page.wait_for_timeout(50)
 
-    assert len(asked(watch)) > 100
+    assert len(asked(watch)) > 80
     assert len(set(noticed.ran)) > 20
-    assert trap.taken > before, "a connection opened ahead of a request"
     owner.page.goto("about:blank")
     watch.foreign.clear()
     watch.errors.clear()
+
+
+def test_control_every_foreign_name_leads_to_the_trap(browser: Browser, trap: Trap):
+    before, page = trap.taken, browser.new_page()
+    with pytest.raises(Error):
+        page.goto(f"http://1.{HOST}/")
+    page.close()
+    assert trap.taken > before
 
 
 def asked(watch: Watch) -> set[str]:
