@@ -115,6 +115,8 @@ class Spot(NamedTuple):
 
 def spot_of(conversation: Conversation, message_id: UUID | None) -> Spot | None:
     """None when the conversation has no such message. One query."""
+    if message_id is None:
+        return None
     replies = Message.objects.filter(parent_id=OuterRef("id"))
     live = Run.objects.filter(message_id=OuterRef("id"), state__in=LIVE)
     rows = conversation.messages.filter(id=message_id)

@@ -53,10 +53,10 @@ def ask(
     with transaction.atomic():
         services.lock(conversation)
         rows = _waiting_in(conversation)
-        waits = next((row for row in rows if client_id and row.client_id == client_id), None)
-        earlier = waits or services.sent_already(conversation, client_id)
-        if earlier is not None:
-            return earlier
+        earlier = next((row for row in rows if client_id and row.client_id == client_id), None)
+        became = earlier or services.sent_already(conversation, client_id)
+        if became is not None:
+            return became
         spot = _end(conversation, parent_id)
         if spot is not None and (
             _is_awaited(conversation, spot.id, rows) or (spot.is_live and _runs(spot.id))

@@ -20,8 +20,7 @@ IMAGE_BYTES = 12 * 1024 * 1024
 """Of all pictures of a prompt together; in the request they take a third more."""
 IMAGE_TOKENS = 60_000
 LINE_TOKENS = 24
-"""At least what stands in the place of a picture: UNSEEN, GONE."""
-UNSEEN = "(A picture stands here that you cannot see: say so if the answer needs it.)"
+"""At least what stands in the place of a picture whose file is gone."""
 GONE = "(This picture is not there any more.)"
 
 
@@ -135,21 +134,6 @@ def cost(groups: Iterable[Sequence[Given]], models: Sequence[str]) -> int:
 
 def _most(given: Given, models: Sequence[str]) -> int:
     return max(LINE_TOKENS, *(tokens.of_image(given.width, given.height, model) for model in models))
-
-
-def without_images(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For a model that answers instead of another, and does not see: a line in place of each picture."""
-    return [
-        {**message, "content": [_as_text(part) for part in message["content"]]}
-        if isinstance(message.get("content"), list)
-        else message
-        for message in messages
-    ]
-
-
-def _as_text(part: Any) -> Any:
-    is_image = isinstance(part, dict) and part.get("type") == "image_url"
-    return {"type": "text", "text": UNSEEN} if is_image else part
 
 
 def content(text: str, group: Sequence[Given]) -> str | list[dict[str, Any]]:

@@ -16,7 +16,6 @@ from django.db import connection
 from assistants.llm import chat
 from assistants.llm.client import Clients
 from assistants.llm.errors import ProviderFailure
-from assistants.prompting import given
 from assistants.runs import chain
 from assistants.runs.allowance import Allowance
 from assistants.runs.job import Job, Outcome, Server
@@ -98,7 +97,7 @@ async def _ask(
 async def _once(loop: Loop, job: Job, server: Server, stream: RunStream, outcome: Outcome) -> None:
     tally = chat.Tally()
     allowance = Allowance(job, is_watched=server.endpoint.is_own)
-    request = replace(_told(job, server), model=server.endpoint.model, cap_field=server.endpoint.cap_field)
+    request = replace(job.request, model=server.endpoint.model, cap_field=server.endpoint.cap_field)
     client = loop.clients.of(server.access)
     try:
         async with contextlib.aclosing(chat.stream(client, request, tally)) as deltas:
@@ -114,13 +113,6 @@ async def _once(loop: Loop, job: Job, server: Server, stream: RunStream, outcome
         outcome.usage = tally.usage
         outcome.answered_by = tally.model
         outcome.finish_reason = "refusal" if tally.is_refusal else tally.finish_reason
-
-
-def _told(job: Job, server: Server) -> chat.ChatRequest:
-    """Pictures are for the model that was chosen to see them, and for others that do."""
-    if server.endpoint.has_vision or server.endpoint.name == job.request.model:
-        return job.request
-    return replace(job.request, messages=given.without_images(job.request.messages))
 
 
 async def _turn_to(job: Job, server: Server, outcome: Outcome) -> bool:

@@ -4,7 +4,6 @@ import base64
 import io
 import zlib
 from datetime import timedelta
-from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
@@ -15,12 +14,10 @@ from PIL import Image
 from assistants.chat import attaching, images, personal_data, services
 from assistants.documents import queries as document_queries
 from assistants.documents.refusals import FileRefused
-from assistants.llm import catalogue, sizes, tokens
-from assistants.llm.chat import ChatRequest
+from assistants.llm import sizes, tokens
 from assistants.models import Attachment, Conversation, Document, DocumentChunk
 from assistants.prompting import builder, given
 from assistants.retention import erasing
-from assistants.runs import attempts
 from assistants.simulator import sights
 from assistants.simulator import tokens as counted_there
 from config import errors
@@ -354,25 +351,6 @@ def test_hold_covers_the_model_that_may_answer_instead(me):
         >= counted_there.count_prompt(prompt_of(turn).messages, None, "gpt-4o-mini")
         > 14_000
     )
-
-
-def test_model_that_answers_instead_and_does_not_see_gets_no_pixels():
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    told = [
-        {"role": "system", "content": "Be kind."},
-        {"role": "user", "content": [{"type": "text", "text": "?"}, image]},
-    ]
-    job = SimpleNamespace(request=ChatRequest("own/eyes", told, 10, "x"))
-    blind, other, chosen = (
-        SimpleNamespace(endpoint=catalogue.Endpoint(name, "p", name, "", has_vision=sees))
-        for name, sees in (("blind", False), ("other", True), ("own/eyes", False))
-    )
-    assert attempts._told(job, other).messages is told
-    assert attempts._told(job, chosen).messages is told
-    assert attempts._told(job, blind).messages == [
-        told[0],
-        {"role": "user", "content": [told[1]["content"][0], {"type": "text", "text": given.UNSEEN}]},
-    ]
 
 
 # seen and gone
