@@ -12,6 +12,16 @@ from accounts.permissions import Member
 from assistants.builder import queries as builder
 from assistants.chat import attaching, queries
 from assistants.chat.queries import Spot
+from assistants.chat.refusals import (
+    MAX_COMMENT,
+    MAX_TEXT,
+    AnswerRunning,
+    CommentTooLong,
+    EmptyMessage,
+    MessageTooLong,
+    NothingToRetry,
+    ParentGone,
+)
 from assistants.memory import praise, wishes
 from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
 from assistants.prompting import builder as prompting
@@ -20,44 +30,7 @@ from assistants.runs import services as runs
 from config import errors
 from tenants import audit
 
-MAX_TEXT = 100_000
 TITLE_LENGTH = 60
-MAX_COMMENT = 1_000
-
-
-class EmptyMessage(errors.DomainError):
-    code = "message_empty"
-    status = 422
-    message = "Write something first."
-
-
-class MessageTooLong(errors.DomainError):
-    code = "message_too_long"
-    status = 422
-    message = f"A message can have {MAX_TEXT:,} characters at most. Your text is kept in the box."
-
-
-class AnswerRunning(errors.DomainError):
-    code = "answer_running"
-    status = 409
-    message = "An answer is still being written. Stop it or wait for its end."
-
-
-class ParentGone(errors.NotFound):
-    code = "parent_gone"
-    message = "The answer you reply to is gone. Reload the page."
-
-
-class CommentTooLong(errors.DomainError):
-    code = "comment_too_long"
-    status = 422
-    message = f"A comment can have {MAX_COMMENT:,} characters at most."
-
-
-class NothingToRetry(errors.DomainError):
-    code = "nothing_to_retry"
-    status = 409
-    message = "This answer did not fail."
 
 
 @dataclass(frozen=True)
