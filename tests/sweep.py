@@ -302,7 +302,8 @@ def assert_answer(
     assert response.status_code == expected, f"{what}: {response.status_code}, expected {expected}"
     # A file's content is streamed.
     content = response.getvalue() if response.streaming else response.content
-    everything = content.decode() + str(response.headers)
+    # A picture is no text, and shows none.
+    everything = content.decode(errors="replace") + str(response.headers)
     if oversees:
         everything = everything.replace(COLLEAGUE, "")
     assert CANARY not in everything, f"{what}: shows somebody else's text"

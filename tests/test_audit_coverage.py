@@ -156,6 +156,7 @@ WITHOUT_ENTRY = {
     "usage.holds.services.request_stop": LEASE,
     "usage.holds.services.settle": LEASE,
     "usage.holds.services.stop_all": "follows from a stop, which is entered",
+    "usage.holds.services.turn_to": LEASE,
     "usage.holds.services.stop_workspace": "follows from a stop, which is entered",
     "usage.limits.services.dismiss_notice": FREE_TO_GO,
     "usage.prices.load_published": NOTHING_NEW,

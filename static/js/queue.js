@@ -13,7 +13,8 @@ document.addEventListener("htmx:beforeRequest", ({ detail }) => {
 });
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.elt.matches("[data-follow-up-edit]")) return;
+  // The form itself is gone with the list that the answer replaced.
+  if (!detail.requestConfig.elt.matches("[data-follow-up-edit]")) return;
   const text = document.querySelector("[data-composer-text]");
   // Taken out of the queue: in the composer it is kept as a draft. What was asked meanwhile is not there any more.
   if (detail.successful) {

@@ -98,7 +98,8 @@ def test_terminal_error_is_not_tried_again_and_not_charged(stage, fault, code):
     assert len(played.requests) == 1
 
 
-def test_unpriced_model_is_refused_before_anything_is_asked(stage):
+def test_unpriced_model_is_refused_before_anything_is_asked(stage, settings):
+    settings.CHAT_MODELS = [*settings.CHAT_MODELS, "no-such-model"]
     with enter(stage.workspace):
         assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model="no-such-model")
         before = (Run.objects.count(), Hold.objects.count())
@@ -108,8 +109,9 @@ def test_unpriced_model_is_refused_before_anything_is_asked(stage):
         assert (Run.objects.count(), Hold.objects.count()) == before
 
 
-def test_unknown_model_is_not_charged(stage):
+def test_unknown_model_is_not_charged(stage, settings):
     model = f"no-such-{uuid4().hex[:8]}"
+    settings.CHAT_MODELS = [*settings.CHAT_MODELS, model]
     for meter in ("input_tokens", "output_tokens"):
         Price.objects.create(
             provider="openai", model=model, meter=meter, micro_per_million=1, source="test",

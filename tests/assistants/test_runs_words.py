@@ -12,10 +12,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 NO_CODES = {
     "provider__name",
+    "provider__slug",
+    "provider_changed",
     "provider_id",
+    "provider_key_needed",
+    "provider_models_gone",
     "provider_model_once",
     "provider_notice",
     "provider_is_simulated",
+    "provider_refused",
     "quota_notice_once",
 }
 
@@ -32,7 +37,7 @@ def codes_in_the_source() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= set(
                     re.findall(
-                        r"^(?:provider_\w+|quota_\w+|worker_lost|deadline|emergency_stop|access_ended|key_revoked|internal)$",
+                        r"^(?:provider_\w+|quota_\w+|model_not_offered|worker_lost|deadline|emergency_stop|access_ended|key_revoked|internal)$",
                         node.value,
                     )
                 )

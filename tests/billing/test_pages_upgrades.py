@@ -82,6 +82,7 @@ def test_gains_are_told_with_what_there_is_now(settings):
     assert offers.gains(free, pro, words) == ["Unlimited messages a month, instead of 50", "Advanced memory"]
     assert offers.gains(pro, team, words) == [
         "5 people", "Shared workspace", "Admin controls: own limits, stops, spend alarms",
+        "Your own API keys of providers",
     ]  # fmt: skip
     planned = offers.gains(None, team, words)
     assert "500 images a month" not in planned and "Voice conversations" not in planned

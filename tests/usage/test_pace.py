@@ -235,7 +235,7 @@ def test_every_page_form_that_starts_model_work_is_counted():
     marked = {pattern.name for _, pattern in routes() if getattr(pattern.callback, "starts_runs", False)}
     assert marked == {
         "chat", "message-send", "message-edit", "message-regenerate", "message-retry", "assistant-test",
-        "resume-fill", "tool-approve", "tool-refuse",
+        "resume-fill", "tool-approve", "tool-refuse", "follow-up-send",
     }  # fmt: skip
 
 

@@ -16,7 +16,9 @@ NEW = "another-secret-" * 5
 
 
 @pytest.fixture
-def rows(db, acme, globex, admin, cast) -> list[tuple]:
+def rows(db, acme, globex, admin, cast, monkeypatch) -> list[tuple]:
+    """Of two workspaces; whatever other tests keep is not looked at."""
+    monkeypatch.setattr(rotation, "list_workspaces", lambda: [(acme.id, acme.slug), (globex.id, globex.slug)])
     with workspace_scope(acme.id):
         made = [(acme, add(admin.member).id), (acme, add(admin.member, "Open", key="").id)]
     with workspace_scope(globex.id):

@@ -13,11 +13,12 @@ SEARCH = '/sim tool=documents args={"query": "leave"}'
 
 def test_passages_that_a_tool_found_are_numbered_and_listed(stage):
     with enter(stage.workspace):
-        document = shelf.keep(stage.member, "Everybody has 30 days of leave.")
+        document = shelf.keep(stage.member, "Everybody has 30 days of sabbatical.", "rest.txt")
         passage = document.chunks.get()
-    played = stage.play(f"How much?\n{SEARCH}\n/sim round=2 text=Thirty [1].", assistant=equipped(stage))
+    search = SEARCH.replace("leave", "sabbatical")
+    played = stage.play(f"How much?\n{search}\n/sim round=2 text=Thirty [1].", assistant=equipped(stage))
     (call,) = calls(stage, played.run)
-    assert call.result == "[1] leave.txt\nEverybody has 30 days of leave."
+    assert call.result == "[1] rest.txt\nEverybody has 30 days of sabbatical."
     (used,) = played.run.context["used"]
     assert (used["kind"], used["id"], used["n"]) == ("passage", str(passage.id), 1)
 
