@@ -32,7 +32,7 @@ def on_a_loop(work: Callable[[], Awaitable[T]]) -> T:
 
 
 async def until(condition: Callable[[], object], what: str = "it never came") -> None:
-    for _ in range(500):
+    for _ in range(1_200):
         if condition():
             return
         await asyncio.sleep(0.01)

@@ -98,10 +98,12 @@ def test_terminal_error_is_not_tried_again_and_not_charged(stage, fault, code):
     assert len(played.requests) == 1
 
 
-def test_unpriced_model_is_refused_before_anything_is_asked(stage, settings):
-    settings.CHAT_MODELS = [*settings.CHAT_MODELS, "no-such-model"]
+def test_unpriced_model_is_refused_before_anything_is_asked(stage):
+    """One whose price went after it was chosen."""
     with enter(stage.workspace):
-        assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}", model="no-such-model")
+        assistant = factories.make_assistant(stage.member, f"Odd {uuid4().hex[:6]}")
+        assistant.model = "no-such-model"
+        assistant.save(update_fields=["model"])
         before = (Run.objects.count(), Hold.objects.count())
         with pytest.raises(QuotaExceeded) as refused:
             stage.ask("Count", assistant=assistant)
