@@ -5,8 +5,10 @@ differently a moment later leads nowhere else. Whoever uses it bounds time and s
 `assistants.tools.reading`, `assistants.llm.guard`).
 """
 
+import contextlib
 import ipaddress
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +67,36 @@ def dial(host: str, port: int, timeout: Any, *, may_be_private: bool = False) ->
     """Raises CallRefused, OSError."""
     address = look_up(host, port, may_be_private=may_be_private)
     return dialling.create_connection((address, port), timeout)
+
+
+class Lines:
+    """The sockets that one piece of work opened. Hanging up from another thread ends whatever waits for them."""
+
+    def __init__(self) -> None:
+        self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self.is_hung_up = False
+
+    def keep(self, made: socket.socket) -> socket.socket:
+        """The socket itself, which is hung up at once when that was asked for before it was there."""
+        with self._lock:
+            # A duplicate: TLS takes the first one over.
+            self._open.append(made.dup())
+        if self.is_hung_up:
+            self.hang_up()
+        return made
+
+    def hang_up(self) -> None:
+        self.is_hung_up = True
+        with self._lock:
+            for line in self._open:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with self._lock:
+            while self._open:
+                self._open.pop().close()
 
 
 class GuardedSession(requests.Session):

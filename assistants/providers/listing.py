@@ -1,12 +1,11 @@
 """Asks a provider which models it has: `GET {base_url}/models`, bounded in time and size, and guarded like every
 address that somebody typed (config/outbound.py). No model runs. Never inside a transaction."""
 
-import contextlib
 import json
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -63,15 +62,11 @@ class ListingFailed(Exception):
         self.code = code
 
 
-@dataclass
-class _Line:
-    """The socket of one call. It is hung up when the time is over, whatever waits for it."""
+class _Lines(outbound.Lines):
+    """Those of one call. They are hung up when the time is over, whatever waits for them."""
 
-    why: str = ""
-    is_local: bool = False
-    is_over: bool = False
-    _open: list[socket.socket] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    why = ""
+    is_local = False
 
     def dial(self, host: str, port: int, timeout: Any) -> socket.socket:
         """Notes why it failed: what is above sees one kind of failure only."""
@@ -88,29 +83,12 @@ class _Line:
             self.why = "timeout"
             raise
         self.is_local = may_be_private and not outbound.is_public(str(made.getpeername()[0]))
-        with self._lock:
-            # A duplicate: TLS takes the first one over.
-            self._open.append(made.dup())
-        if self.is_over:
-            self.hang_up()
-        return made
-
-    def hang_up(self) -> None:
-        self.is_over = True
-        with self._lock:
-            for line in self._open:
-                with contextlib.suppress(OSError):
-                    line.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        with self._lock:
-            while self._open:
-                self._open.pop().close()
+        return self.keep(made)
 
 
 def read(base_url: str, key: str) -> Listing:
     """Whatever happens is said by the code. Ends within TIME_S."""
-    line = _Line()
+    line = _Lines()
     timer = threading.Timer(TIME_S, line.hang_up)
     timer.daemon = True
     timer.start()
@@ -119,13 +97,13 @@ def read(base_url: str, key: str) -> Listing:
             models, left_out = _models_in(_answer(session, f"{base_url}/models", key))
         return Listing(OK, models, line.is_local, left_out)
     except ListingFailed as failure:
-        return Listing("timeout" if line.is_over else failure.code, is_local=line.is_local)
+        return Listing("timeout" if line.is_hung_up else failure.code, is_local=line.is_local)
     except requests.exceptions.SSLError:
-        return Listing("timeout" if line.is_over else "tls_failed")
+        return Listing("timeout" if line.is_hung_up else "tls_failed")
     except requests.Timeout:
         return Listing("timeout")
     except (outbound.CallFailed, HTTPError, OSError, UnicodeError, ValueError):
-        return Listing("timeout" if line.is_over else line.why or "unreachable")
+        return Listing("timeout" if line.is_hung_up else line.why or "unreachable")
     finally:
         timer.cancel()
         line.close()

@@ -38,42 +38,18 @@ class Fetched:
     text: str
 
 
-class _Lines:
-    """The sockets that one reading opened. Hanging up from another thread ends whatever waits for them."""
-
-    def __init__(self) -> None:
-        self._open: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self.is_hung_up = False
-        self.is_refused = False
+class _Lines(outbound.Lines):
+    is_refused = False
 
     def dial(self, host: str, port: int, timeout: Any) -> socket.socket:
         try:
             if port not in PORTS:
                 raise outbound.CallRefused("another port")
-            made = outbound.dial(host, port, CONNECT_S)
+            return self.keep(outbound.dial(host, port, CONNECT_S))
         except outbound.CallRefused:
             # What is above sees one kind of failure only.
             self.is_refused = True
             raise
-        with self._lock:
-            # A duplicate: TLS takes the first one over.
-            self._open.append(made.dup())
-        if self.is_hung_up:
-            self.hang_up()
-        return made
-
-    def hang_up(self) -> None:
-        self.is_hung_up = True
-        with self._lock:
-            for line in self._open:
-                with contextlib.suppress(OSError):
-                    line.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        with self._lock:
-            while self._open:
-                self._open.pop().close()
 
 
 def check(url: str) -> str:
