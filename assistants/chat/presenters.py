@@ -135,7 +135,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     ids = [place.message.id for place in places]
     base = page_url(request, "conversation", conversation_id=conversation.id)
     receipts = page_url(request, "receipts")
-    texts = queries.texts_of(ids)
+    written = queries.written_in(ids)
     runs = queries.latest_runs(ids)
     thumbs = queries.feedback_of(request.member, ids)
     given = attaching.given_with(ids)
@@ -143,7 +143,7 @@ def _present(request: MemberRequest, conversation: Conversation, places: list[Pl
     can_chat = request.member.can_chat
     views = []
     for place in places:
-        view = _base(base, place, texts[place.message.id])
+        view = _base(base, place, written[place.message.id])
         if place.message.role == Message.Role.USER:
             view.can_edit = can_chat
             view.files = [file_presenters.shown(request, row) for row in given.get(place.message.id, [])]
@@ -172,15 +172,15 @@ def _add_memories(request: MemberRequest, views: list[MessageView]) -> None:
         view.memories = [found[row["id"]] for row in view.context.get("used", []) if row["id"] in found]
 
 
-def _base(base: str, place: Place, text: str) -> MessageView:
+def _base(base: str, place: Place, written: queries.Written) -> MessageView:
     """`base`: the conversation's address, found once: sixty messages have hundreds of addresses below it."""
     message = place.message
     url = f"{base}messages/{message.id}/"
     return MessageView(
         id=message.id,
         role=message.role,
-        text=text,
-        created_at=message.created_at,
+        text=written.text,
+        created_at=written.created_at,
         url=url,
         edit_url=f"{url}edit/",
         regenerate_url=f"{url}regenerate/",

@@ -128,7 +128,7 @@ def spot_of(conversation: Conversation, message_id: UUID | None) -> Spot | None:
 def list_nodes(conversation: Conversation) -> list[Node]:
     """Every message of the conversation in order of time, without its text: the shape of the tree. One query."""
     rows = conversation.messages.order_by("created_at", "id")
-    return [Node(*row) for row in rows.values_list("id", "parent_id", "role", "created_at")]
+    return [Node(*row) for row in rows.values_list("id", "parent_id", "role")]
 
 
 BRANCH = """
@@ -164,6 +164,17 @@ def latest_runs(message_ids: list[UUID]) -> dict[UUID, Run]:
         .select_related("assistant")
     )
     return {run.message_id: run for run in rows if run.message_id}
+
+
+class Written(NamedTuple):
+    text: str
+    created_at: datetime
+
+
+def written_in(message_ids: list[UUID]) -> dict[UUID, Written]:
+    """What they say, and since when. One query."""
+    rows = Message.objects.filter(id__in=message_ids).values_list("id", "text", "created_at")
+    return {message_id: Written(text, created_at) for message_id, text, created_at in rows}
 
 
 def texts_of(message_ids: list[UUID]) -> dict[UUID, str]:

@@ -3,18 +3,16 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 
 class Node(NamedTuple):
-    """A message without its text: a long conversation has thousands."""
+    """A message without its text and time: a long conversation has thousands, and times are slow to read."""
 
     id: UUID
     parent_id: UUID | None
     role: str
-    created_at: datetime
 
 
 @dataclass(frozen=True)

@@ -41,15 +41,15 @@ def shown(conversation: Conversation, leaf_id: UUID | None = None) -> list[Said]
     queries."""
     places = Tree(chat.list_nodes(conversation)).branch(leaf_id or conversation.current_leaf_id)
     ids = [place.message.id for place in places]
-    texts, files = chat.texts_of(ids), chat.file_names_of(ids)
+    written, files = chat.written_in(ids), chat.file_names_of(ids)
     name = conversation.assistant.name
     return [
-        _said(place.message, texts.get(place.message.id, ""), name, files.get(place.message.id, ()))
+        _said(place.message, written[place.message.id], name, files.get(place.message.id, ()))
         for place in places
-        if texts.get(place.message.id)
+        if place.message.id in written and written[place.message.id].text
     ]
 
 
-def _said(message: Node, text: str, assistant: str, files: Sequence[str]) -> Said:
+def _said(message: Node, written: chat.Written, assistant: str, files: Sequence[str]) -> Said:
     author = ASKER if message.role == Message.Role.USER else assistant
-    return Said(message.id, message.role, author, text, message.created_at, tuple(files))
+    return Said(message.id, message.role, author, written.text, written.created_at, tuple(files))

@@ -1,13 +1,12 @@
 """The shape of a conversation, without a database."""
 
-from datetime import UTC, datetime
 from uuid import uuid4
 
 from assistants.chat.tree import Node, Tree
 
 
 def message(parent: Node | None = None) -> Node:
-    return Node(uuid4(), parent.id if parent else None, "user", datetime(2026, 1, 1, tzinfo=UTC))
+    return Node(uuid4(), parent.id if parent else None, "user")
 
 
 def ids(places) -> list:
