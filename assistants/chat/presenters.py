@@ -243,5 +243,5 @@ def problem(run: Run) -> dict[str, Any]:
 
 
 def conversation_cost(conversation: Conversation) -> str:
-    """All branches together. Two queries."""
-    return money.as_text(usage_queries.cost_of_holds(queries.list_run_ids(conversation)))
+    """All branches together. One query."""
+    return money.as_text(usage_queries.cost_of_holds(queries.run_ids_of(conversation)))

@@ -197,6 +197,6 @@ def get_conversation_id(run: Run) -> UUID | None:
     return Message.objects.filter(id=run.message_id).values_list("conversation_id", flat=True).first()
 
 
-def list_run_ids(conversation: Conversation) -> list[UUID]:
+def run_ids_of(conversation: Conversation) -> QuerySet[Run, UUID]:
     """Every run of the conversation, on all its branches."""
-    return list(Run.objects.filter(message__conversation_id=conversation.id).values_list("id", flat=True))
+    return Run.objects.filter(message__conversation_id=conversation.id).values_list("id", flat=True)

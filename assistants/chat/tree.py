@@ -15,7 +15,7 @@ class Node(NamedTuple):
     role: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """A message on the shown branch; `siblings` in order of time, with itself at `index`."""
 
