@@ -4,8 +4,11 @@ import pytest
 from django.utils import timezone
 
 from assistants.llm import catalogue
+from assistants.llm.access import Access
+from assistants.llm.catalogue import Endpoint
 from assistants.models import Provider, ProviderModel, Run
 from assistants.runs import chain
+from assistants.runs.job import Server
 from tests import factories
 from usage.features.keys import Feature
 from usage.features.queries import FeatureNotIncluded
@@ -146,3 +149,16 @@ def test_draft_is_tried_with_its_own_fallbacks(own, owner):
     assert [name for name, _ in run.request["chain"]] == [FIRST, OWN]
     plain = factories.try_draft(owner.member, assistant=assistant)
     assert "chain" not in plain.request
+
+
+def test_pictures_go_to_no_fallback_that_sees_none_also_when_the_first_is_gone(settings):
+    run = Run(model="gone")
+    blind, seeing = (
+        Server(Endpoint(name, "p", name, "", has_vision=sees), Access("", ""))
+        for name, sees in (("a", False), ("b", True))
+    )
+    picture = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]
+    assert chain.that_take((blind, seeing), run, picture) == (seeing,)
+    assert chain.that_take((blind, seeing), run, [{"role": "user", "content": "Hello"}]) == (blind, seeing)
+    run.model = "a"
+    assert chain.that_take((blind, seeing), run, picture) == (blind, seeing), "its server decides"

@@ -25,9 +25,10 @@ def test_passages_that_a_tool_found_are_numbered_and_listed(stage):
 
 def test_numbers_go_on_where_the_prompt_and_earlier_calls_ended(stage):
     with enter(stage.workspace):
-        one = shelf.keep(stage.member, "Leave is 30 days.", "a.txt").chunks.get()
-        two = shelf.keep(stage.member, "Leave is asked for in writing.", "b.txt").chunks.get()
-    twice = f'{SEARCH}\n/sim round=2 tool=documents args={{"query": "leave writing"}}\n/sim round=3 text=So.'
+        one = shelf.keep(stage.member, "A quokka is 30 days old.", "a.txt").chunks.get()
+        two = shelf.keep(stage.member, "A quokka is asked for in writing.", "b.txt").chunks.get()
+    search = SEARCH.replace("leave", "quokka")
+    twice = f'{search}\n/sim round=2 tool=documents args={{"query": "quokka writing"}}\n/sim round=3 text=So.'
     played = stage.play(f"How?\n{twice}", assistant=equipped(stage))
     numbers = sources.numbers_of(played.run.context["used"])
     assert {str(one.id), str(two.id)} <= set(numbers)
