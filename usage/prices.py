@@ -32,6 +32,10 @@ class Rates:
     def __bool__(self) -> bool:
         return bool(self.by_meter)
 
+    def covers(self, meters: Iterable[str]) -> bool:
+        """A model that has a price for one thing has not for another: what has none must not pass as free."""
+        return bool(self) and all(meter in self.by_meter for meter in meters)
+
     def get(self, meter: str, default: int = 0) -> int:
         return self.by_meter.get(meter, default)
 

@@ -148,7 +148,7 @@ def require_allowed(workspace_id: UUID, endpoint: Endpoint) -> None:
 
 
 def has_price(endpoint: Endpoint) -> bool:
-    return is_priced(endpoint.rates(at=timezone.now()))
+    return endpoint.rates(at=timezone.now()).covers(NEEDED_PRICES)
 
 
 def list_cost(booked: str, model: str, actual: Actual, *, at: datetime) -> int | None:
@@ -160,11 +160,7 @@ def list_cost(booked: str, model: str, actual: Actual, *, at: datetime) -> int |
     if row is None:
         return None
     rates = prices.rates(provider=listed_as(row), model=model, at=at)
-    return rates.cost(actual) if is_priced(rates) else None
-
-
-def is_priced(rates: Rates) -> bool:
-    return all(meter in rates.by_meter for meter in NEEDED_PRICES)
+    return rates.cost(actual) if rates.covers(NEEDED_PRICES) else None
 
 
 def list_choices(member: Member | UUID, *, present: Iterable[str] = ()) -> list[ModelChoice]:
@@ -193,7 +189,7 @@ def _choice(endpoint: Endpoint, group: str) -> ModelChoice:
         name=endpoint.name,
         label=f"{endpoint.model} ({group})" if group else endpoint.model,
         provider=group or settings.PROVIDER_NAME,
-        is_priced=is_priced(rates),
+        is_priced=rates.covers(NEEDED_PRICES),
         is_own=endpoint.is_own,
         is_local=endpoint.is_local,
         has_vision=endpoint.has_vision,

@@ -42,7 +42,7 @@ def chat_meters(
 
 def _dearest(rates: Sequence[Rates], input_tokens: int, needed: Iterable[str]) -> Amount | None:
     """Of the text and of what is written each at its dearest, so that it covers every one of them."""
-    if not all(_is_priced(each, needed) for each in rates):
+    if not all(each.covers(needed) for each in rates):
         return None
     ceilings = [each.ceiling(input_tokens=input_tokens) for each in rates]
     return Amount(max(each.raw for each in ceilings), max(each.rate for each in ceilings))
@@ -55,10 +55,5 @@ def piece_meters(*, pieces: dict[str, int], rates: Rates) -> dict[str, Amount | 
         name: pieces.get(name, 0) for name in (Meter.IMAGES, Meter.AUDIO_IN_MS, Meter.AUDIO_OUT_MS)
     }
     needed = [name for name, count in priced.items() if count]
-    meters[Meter.COST_MICRO] = rates.ceiling(**priced) if _is_priced(rates, needed) else None
+    meters[Meter.COST_MICRO] = rates.ceiling(**priced) if rates.covers(needed) else None
     return meters
-
-
-def _is_priced(rates: Rates, needed: Iterable[str]) -> bool:
-    """A model that has a price for one thing has not for another: what has none must not pass as free."""
-    return bool(rates) and all(meter in rates.by_meter for meter in needed)
