@@ -51,7 +51,7 @@ async def call(loop: Loop, job: Job, stream: RunStream, outcome: Outcome) -> Non
     """Of several failures the first model's is told, unless another had begun to answer."""
     told: ProviderFailure | None = None
     for number, server in enumerate(job.servers):
-        if number and not (_sees(server, job.request) and await _turn_to(job, server, outcome)):
+        if number and not await _turn_to(job, server, outcome):
             continue
         failure = await _ask(loop, job, server, stream, outcome)
         if failure is None:
@@ -61,13 +61,6 @@ async def call(loop: Loop, job: Job, stream: RunStream, outcome: Outcome) -> Non
             break
     if told is not None and not outcome.is_lost:
         outcome.fail(told)
-
-
-def _sees(server: Server, request: chat.ChatRequest) -> bool:
-    """Whether it can take what is sent: pictures only where its model sees."""
-    contents = [message.get("content") for message in request.messages]
-    parts = [part for content in contents if isinstance(content, list) for part in content]
-    return server.endpoint.has_vision or all(part.get("type") != "image_url" for part in parts)
 
 
 def _may_another(failure: ProviderFailure, server: Server) -> bool:

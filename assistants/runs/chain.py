@@ -4,6 +4,7 @@ docs/models.md tells people.
 """
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -72,6 +73,16 @@ def _open(name: str, provider: str, *, is_alone: bool) -> Server:
     if endpoint.provider != provider:
         raise ModelNotOffered(data={"model": name})
     return Server(endpoint, catalogue.open_access(endpoint))
+
+
+def that_take(servers: tuple[Server, ...], run: Run, messages: list[dict[str, Any]]) -> tuple[Server, ...]:
+    """Those that can answer these messages: a fallback gets pictures only where its model sees. Of the model that was
+    asked for its server decides."""
+    contents = [message.get("content") for message in messages]
+    parts = [part for content in contents if isinstance(content, list) for part in content]
+    if all(part.get("type") != "image_url" for part in parts):
+        return servers
+    return tuple(each for each in servers if each.endpoint.name == run.model or each.endpoint.has_vision)
 
 
 def begin_with(run: Run, attempt: int, servers: tuple[Server, ...]) -> tuple[Server, ...]:

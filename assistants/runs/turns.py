@@ -67,16 +67,17 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         toolbox = None if refusal else toolboxes.of_run(run, workspace)
         request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
         services.begin_run(run, attempt=claim.attempt, request=request, context=context)
-        servers, refusal = ((), refusal) if refusal else _servers(run, claim)
+        servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
         if request is None or not servers:
             return None, refusal
         job = Job(workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox)
         return job, ""
 
 
-def _servers(run: Run, claim: Claim) -> tuple[tuple[Server, ...], str]:
+def _servers(run: Run, claim: Claim, request: ChatRequest) -> tuple[tuple[Server, ...], str]:
     """Who may answer, or why nobody may."""
     found, problem = chain.open_servers(run)
+    found = chain.that_take(found, run, request.messages)
     try:
         return chain.begin_with(run, claim.attempt, found), "emergency_stop" if found else problem
     except HoldLost:
