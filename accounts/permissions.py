@@ -47,19 +47,31 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 
 
 @dataclass(frozen=True)
+class Visitor:
+    """Somebody without an account, on a page that let them in (a widget on another site)."""
+
+    id: UUID
+    widget_id: UUID
+
+
+@dataclass(frozen=True)
 class Principal:
-    """What an open stream stands on: it ends when one of these is revoked, or the role no longer has what it needs."""
+    """What an open stream stands on: it ends when one of these is revoked, or the role no longer has what it needs.
+
+    `guest_of`: the workspace that lets a visitor in; then the membership's id is the widget's.
+    """
 
     user_id: UUID
     membership_id: UUID
     session_key: str | None = None
     api_key_id: UUID | None = None
     needs: Permission = Permission.VIEW
+    guest_of: UUID | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A person in one workspace, for one request."""
+    """A person in one workspace, for one request. With `visitor`, nobody's: ids are theirs and the widget's."""
 
     user_id: UUID
     person_ref: UUID
@@ -69,6 +81,7 @@ class Member:
     permissions: frozenset[Permission]
     session_key: str | None = None
     api_key_id: UUID | None = None
+    visitor: Visitor | None = None
 
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -115,6 +128,8 @@ class Member:
 
     @property
     def actor(self) -> audit.Actor:
+        if self.visitor is not None:
+            return audit.SYSTEM
         kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
         return audit.Actor(kind=kind, ref=self.person_ref)
 
@@ -123,6 +138,8 @@ class Member:
         return self.principal_for(Permission.VIEW)
 
     def principal_for(self, permission: Permission) -> Principal:
+        if self.visitor is not None:
+            return Principal(self.user_id, self.membership_id, needs=permission, guest_of=self.workspace_id)
         return Principal(self.user_id, self.membership_id, self.session_key, self.api_key_id, permission)
 
 

@@ -20,7 +20,7 @@ DELIVERY_SECONDS = 3
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
 TASKS += ["assistants.recall.tasks", "assistants.memory.tasks", "assistants.titles.tasks"]
-TASKS += ["assistants.chat.tasks"]
+TASKS += ["assistants.chat.tasks", "assistants.widget.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -181,6 +181,11 @@ app.conf.update(
             "task": "tenants.tasks.tend_deletions",
             "schedule": crontab(minute=25),
             "options": {"expires": 1800},
+        },
+        "forget-visitors": {
+            "task": "assistants.widget.tasks.forget_visitors",
+            "schedule": crontab(hour=2, minute=50),
+            "options": {"expires": 3600},
         },
         "apply-retention": {
             "task": "assistants.retention.tasks.apply_retention",

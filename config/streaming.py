@@ -25,6 +25,7 @@ ROUTES = frozenset(
         "workspace:run-events",
         "api:run-events",
         "openai:chat-completions",
+        "embed-events",
     }
 )
 

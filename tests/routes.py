@@ -566,3 +566,25 @@ ACCOUNT |= {
     "google_login", "google_callback", "google_login_by_token", "github_login", "github_callback",
     "microsoft_login", "microsoft_callback",
 }  # fmt: skip
+
+# Chats on other sites. What visitors do there, and who is let in: tests/assistants/widget.
+WIDGET = {
+    "is_on": "on", "sites": "https://www.example.com", "title": "Swept", "colour": "#0b6650",
+    "messages_per_day": "5", "visitor_messages_per_day": "2",
+}  # fmt: skip
+WORKSPACE |= {
+    "assistant-widget": Route(MANAGES | LEADS_BACK, ids=ONE_ASSISTANT, data=WIDGET, shared=True),
+    "widget-talks": Route(MANAGES, ids=ONE_ASSISTANT, shared=True),
+    "widget-talk": Route(MANAGES, ids=ONE_ASSISTANT | {"conversation_id": "visitor_talk"}, shared=True),
+}
+PUBLIC |= {
+    "embed-loader": (404, 404, 404),
+    "embed-frame": (404, 404, 404),
+    "embed-visitor": (405, 405, 405),
+    "embed-messages": (404, 404, 404),
+    "embed-answer": (404, 404, 404),
+    "embed-events": (404, 404, 404),
+    "embed-stop": (405, 405, 405),
+}
+PUBLIC_STREAMS = {"embed-events"}
+"""Of those without a session or key: tests/assistants/widget/test_visitors.py."""

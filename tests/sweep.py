@@ -32,6 +32,7 @@ from tests import exports, factories, library
 from tests.accounts.sso import connections
 from tests.assistants.documents import shelf
 from tests.assistants.tools import waiting
+from tests.assistants.widget import visitors
 from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
@@ -91,6 +92,7 @@ class Things:
     call: UUID = UUID(int=0)
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
+    visitor_talk: UUID = UUID(int=0)
 
 
 NOBODYS: dict[str, Any] = {
@@ -142,7 +144,7 @@ def make_things(
         assert isinstance(waits, FollowUp)
         kept = (
             asked
-            | {"follow_up": waits.id}
+            | {"follow_up": waits.id, "visitor_talk": visitors.talk(member, assistant, shared).id}
             | library.make(member, mark, live.conversation)
             | shelf.sweepable(member, mark)
         )

@@ -25,6 +25,7 @@ LOG = "writes the log itself"
 FREE_TO_GO = "a person hides a notice from themselves"
 OWN_MEMORY = "what assistants remember of one person, by that person; the shared layer has its entries"
 DERIVED = "made anew from what is there; runs, ledger and receipts tell of it"
+VISITORS = "what one visitor of a site may ask, as its chat's settings say: those have an entry"
 TIDY = "how a person keeps their own conversations: no right changes, nothing is lost"
 
 # Services that can change something without an entry. Each with the reason.
@@ -40,6 +41,9 @@ WITHOUT_ENTRY = {
     "assistants.memory.services.switch": OWN_MEMORY,
     "assistants.providers.services.choose_models": NOTHING_NEW,
     "assistants.runs.services.give_up_waiting": TURN,
+    "assistants.widget.services.ask": TURN,
+    "usage.limits.services.allow_visitor": VISITORS,
+    "usage.limits.services.forget_visitors": VISITORS,
     "assistants.recall.services.embed_missing": DERIVED,
     "assistants.recall.services.embed_rows": DERIVED,
     "accounts.mails.services.forget_address": MAIL,

@@ -151,6 +151,7 @@ ACTIONS: Mapping[str, str] = {
     "spend_alarm.raised": "The spend alarm stopped model calls",
     # assistants
     "assistant.created": "Created an assistant",
+    "widget.saved": "Changed an assistant’s chat on other sites",
     "assistant.edited": "Edited an assistant",
     "assistant.duplicated": "Duplicated an assistant",
     "assistant.archived": "Archived an assistant",
@@ -215,7 +216,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
     "assistants": (
         "Assistants and conversations",
-        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory", "tool"),
+        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory", "tool", "widget"),
     ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),

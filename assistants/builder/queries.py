@@ -80,6 +80,9 @@ def require_usable(member: Member, assistant: Assistant) -> None:
     """
     if assistant.archived_at is not None:
         raise AssistantArchived()
+    if member.visitor is not None:
+        # The widget that let them in is this assistant's (assistants/widget/access.py).
+        return
     if assistant.visibility == Assistant.Visibility.WORKSPACE or assistant.created_by_id == member.user_id:
         return
     chosen = assistant.visibility == Assistant.Visibility.MEMBERS

@@ -23,7 +23,7 @@ from assistants.chat.refusals import (
     ParentGone,
 )
 from assistants.memory import praise, wishes
-from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
+from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run, Widget
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Ask
 from assistants.runs import services as runs
@@ -48,6 +48,7 @@ class Choices:
     project: Project | None = None
     is_temporary: bool = False
     uses_memory: bool = True
+    widget: Widget | None = None
 
 
 def start_conversation(
@@ -100,6 +101,7 @@ def _begin(
         project=choices.project,
         is_temporary=choices.is_temporary,
         uses_memory=choices.uses_memory,
+        widget=choices.widget,
         updated_at=timezone.now(),
     )
     audit.record(

@@ -126,6 +126,8 @@ def _hold_request(
         person_ref=member.person_ref,
         api_key_id=member.api_key_id,
         assistant_id=new.assistant.id if new.assistant else None,
+        widget_id=member.visitor.widget_id if member.visitor else None,
+        visitor_id=member.visitor.id if member.visitor else None,
         kind=new.kind,
         model=new.model,
         provider=chosen[0].provider,

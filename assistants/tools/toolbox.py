@@ -30,7 +30,7 @@ def of_run(run: Run, workspace: WorkspaceRef) -> Toolbox | None:
         context=context,
         tools={tool.name: tool for tool in tools if choices.get(tool.name) != ToolChoice.Answer.NEVER},
         allowed=frozenset(name for name, answer in choices.items() if answer == ToolChoice.Answer.ALWAYS),
-        can_ask=run.message is not None,
+        can_ask=run.message is not None and run.message.conversation.widget_id is None,
         continues=continues,
         first_round=_first_round(continues),
     )

@@ -34,6 +34,8 @@ SUBJECT_WORDS = {
     SubjectKind.API_KEY: "this API key",
     SubjectKind.ASSISTANT: "this assistant",
     SubjectKind.PROJECT: "this project",
+    SubjectKind.WIDGET: "this chat",
+    SubjectKind.VISITOR: "you",
     SubjectKind.PLATFORM: "all workspaces together",
 }
 WHO_CAN_RAISE = {
@@ -42,6 +44,8 @@ WHO_CAN_RAISE = {
     SubjectKind.API_KEY: "whoever made the key, by making one with a higher limit",
     SubjectKind.ASSISTANT: "an administrator of the workspace",
     SubjectKind.PROJECT: "an administrator of the workspace",
+    SubjectKind.WIDGET: "whoever looks after this chat",
+    SubjectKind.VISITOR: "whoever looks after this chat",
     SubjectKind.PLATFORM: "the operator of this service",
 }
 WINDOW_WORDS = {

@@ -35,7 +35,9 @@ def note_crossed(workspace_id: UUID, lines: list[dict[str, Any]]) -> None:
 
 
 def _may_cross(line: dict[str, Any]) -> bool:
-    return bool(line["amount"]) and line["used_after"] > line["used_before"] and line["subject"] != "platform"
+    # What one visitor of a site used up is nobody's news.
+    tells = line["subject"] not in ("platform", "visitor")
+    return bool(line["amount"]) and line["used_after"] > line["used_before"] and tells
 
 
 def _is_crossed(line: dict[str, Any], percent: int) -> bool:
