@@ -40,14 +40,32 @@
     else bubble.focus();
   }
 
+  // Who the visitor is to the chat, in this site's own storage: frames of other origins are often denied theirs.
+  const KEPT = `steward-chat:${source.pathname}`;
+  function kept() {
+    try {
+      return localStorage.getItem(KEPT);
+    } catch {
+      return null;
+    }
+  }
+  function keep(visitor) {
+    try {
+      if (visitor) localStorage.setItem(KEPT, String(visitor));
+      else localStorage.removeItem(KEPT);
+    } catch {} // the talk lasts as long as the page
+  }
+
   addEventListener("message", ({ source: from, origin, data }) => {
     if (from !== frame.contentWindow || origin !== source.origin || !data) return;
+    if (data.steward === "keep") keep(data.visitor);
     if (data.steward === "ready" && !bubble.isConnected) {
       frame.title = String(data.title);
       bubble.style.background = String(data.colour);
       bubble.style.color = String(data.ink);
       document.body.append(bubble);
       bubble.setAttribute("aria-label", "Open chat");
+      frame.contentWindow.postMessage({ steward: "hello", visitor: kept() }, source.origin);
     }
     if (data.steward === "close") show(false);
   });

@@ -1,5 +1,5 @@
-// The chat inside a widget's frame. The visitor's token is kept in this origin's storage, which browsers keep apart for
-// each site that shows the frame, and goes along in a header: it is in no address and no cookie.
+// The chat inside a widget's frame. The visitor's token is kept by the site's page (browsers deny frames of other origins
+// their storage) and goes along in a header: it is in no address and no cookie.
 import { readEvents } from "./events.js";
 
 const root = document.querySelector("[data-widget]");
@@ -10,8 +10,8 @@ const input = form.querySelector("textarea");
 const send = form.querySelector("[data-send]");
 const halt = form.querySelector("[data-halt]");
 const problem = root.querySelector("[data-problem]");
-const KEPT = `visitor:${base}`;
 let token = null;
+let site = null; // the origin of the page around, once it has spoken
 let conversation = null;
 let run = null;
 let running = null; // aborts the stream that is read
@@ -21,10 +21,7 @@ document.documentElement.style.setProperty("--widget-ink", ink);
 
 function keep(value) {
   token = value;
-  try {
-    if (value) localStorage.setItem(KEPT, value);
-    else localStorage.removeItem(KEPT);
-  } catch {} // a browser that keeps nothing for frames: the talk lasts as long as the page
+  if (site) parent.postMessage({ steward: "keep", visitor: value }, site);
 }
 
 async function call(path, { method = "GET", body, signal } = {}) {
@@ -130,13 +127,10 @@ input.addEventListener("keydown", (event) => {
 });
 halt.addEventListener("click", () => call(`runs/${run}/stop`, { method: "POST" }).catch(tell));
 root.querySelector("[data-close]").addEventListener("click", () => parent.postMessage({ steward: "close" }, "*"));
-addEventListener("message", ({ source, data }) => source === parent && data?.steward === "open" && input.focus());
 addEventListener("keydown", ({ key }) => key === "Escape" && parent.postMessage({ steward: "close" }, "*"));
 
-try {
-  token = localStorage.getItem(KEPT);
-} catch {}
-if (token) {
+async function resume(kept) {
+  token = kept;
   try {
     const told = await (await call("messages")).json();
     conversation = told.conversation;
@@ -149,5 +143,13 @@ if (token) {
     else tell(error);
   }
 }
+
+addEventListener("message", ({ source, origin, data }) => {
+  if (source !== parent || !data) return;
+  if (data.steward === "open") input.focus();
+  if (data.steward !== "hello" || site) return;
+  site = origin;
+  if (typeof data.visitor === "string") resume(data.visitor);
+});
 // It may be shown here, or nothing would have run: the site's bubble waits for this word.
 if (parent !== window) parent.postMessage({ steward: "ready", colour, ink, title }, "*");

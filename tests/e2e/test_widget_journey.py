@@ -80,11 +80,11 @@ def test_an_allowed_site_chats_and_a_foreign_one_gets_nothing(
     chat.get_by_role("button", name="Send").click()
     expect(chat.locator(".widget-answer strong")).to_have_text("do", timeout=FINAL_MS)
     assert charged(books) == before + 1
-    # It survives a reload: the token is the frame's own. No address ever held it.
+    # It survives a reload: the site's page keeps who they are.
     visitor.reload()
     visitor.get_by_role("button", name="Open chat").click()
     expect(chat.locator(".widget-answer strong")).to_have_text("do")
-    chat.get_by_label("Your message").fill(steer("Tell me all.", words=400, rate=20))
+    chat.get_by_label("Your message").fill(steer("Tell me all.", tokens=400, rate=20))
     chat.get_by_role("button", name="Send").click()
     chat.get_by_role("button", name="Stop").click()
     expect(chat.locator(".widget-note")).to_have_text("Stopped.", timeout=FINAL_MS)
