@@ -86,6 +86,14 @@ WORKSPACE = {
     ),
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
+    "key-change": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 200)}, ids={"key_id": "key"},
+        data={"overlap_hours": "1"}, works_read_only=True,
+    ),
     "key-revoke": Route(
         {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, works_read_only=True
     ),
@@ -344,7 +352,16 @@ WORKSPACE |= {
 # /api/v1/, with an API key or with a session that names a workspace.
 API = {
     "key-list": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
-    "key-detail": Route({"DELETE": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "key-detail": Route(
+        {"GET": ("keys:manage", 200), "PATCH": ("keys:manage", 200), "DELETE": ("keys:manage", 204)},
+        ids={"key_id": "key"},
+        data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"POST": ("keys:manage", 200)}, ids={"key_id": "key"}, data={"overlap_hours": 1}, works_read_only=True
+    ),
+    "key-revoke": Route({"POST": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
     "member-list": Route({"GET": ("view", 200)}),
     "member-detail": Route(
         {"PATCH": ("members:manage", 200), "DELETE": ("members:manage", 204)},

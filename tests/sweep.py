@@ -17,6 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from accounts import api_keys
 from accounts import services as accounts_services
 from accounts.members import services as members
 from accounts.models import ApiKey, User
@@ -147,7 +148,7 @@ def make_things(
             | shelf.sweepable(member, mark)
         )
     text = factories.make_key(member)
-    key = ApiKey.objects.get(prefix=text[4:12])
+    key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
     key.name = f"Key {mark}"
     key.save(update_fields=["name"])
     assert ended.receipt_id is not None

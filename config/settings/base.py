@@ -69,8 +69,9 @@ MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
 MIDDLEWARE = [
     "config.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accounts.keys.exposure.refuse_keys_in_urls",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.DomainErrorMiddleware",
     "tenants.middleware.locate_workspace",
     "django.contrib.sessions.middleware.SessionMiddleware",
