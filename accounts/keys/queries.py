@@ -14,7 +14,7 @@ STATES = ("active", "expired", "revoked")
 
 @dataclass(frozen=True)
 class Wanted:
-    """`state`: one of STATES, or unrevoked; `text`: in the name or the beginning of a key; `scope`: as the key names it."""
+    """`state`: one of STATES, or unrevoked; `text`: in the name or the beginning of a key; `scope`: by its name."""
 
     state: str = ""
     text: str = ""

@@ -138,19 +138,17 @@ def test_key_dies_with_its_membership(db, acme):
 
 
 def test_last_use_is_kept_to_the_minute(db, owner, assert_queries):
-    from accounts import services
-
     text = factories.make_key(owner.member)
     now = timezone.now()
     key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
-    services.note_key_use(key, now=now)
+    key_services.note_use(key, now=now, address="203.0.113.7")
     key.refresh_from_db()
-    assert key.last_used_at == now
+    assert (key.last_used_at, key.last_used_address) == (now, "203.0.113.7")
     with assert_queries(0):
-        services.note_key_use(key, now=now + timedelta(seconds=59))
-    services.note_key_use(key, now=now + timedelta(seconds=61))
+        key_services.note_use(key, now=now + timedelta(seconds=59), address="203.0.113.8")
+    key_services.note_use(key, now=now + timedelta(seconds=61), address="")
     key.refresh_from_db()
-    assert key.last_used_at == now + timedelta(seconds=61)
+    assert (key.last_used_at, key.last_used_address) == (now + timedelta(seconds=61), None)
 
 
 def former_key(owner) -> str:
