@@ -35,7 +35,8 @@ ASSISTANT = {
     "max_output_tokens": "100",
 }  # fmt: skip
 VERSION = {"assistant_id": "assistant", "version_id": "version"}
-KEY = {"name": "Swept", "scopes": ["view"]}
+# Of what everybody has who may make keys at all.
+KEY = {"name": "Swept", "scopes": ["keys:manage"]}
 LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
 STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
 RECEIPT = {"receipt_id": "receipt"}

@@ -202,9 +202,9 @@ def test_key_rotates_itself_but_no_key_that_may_do_more(narrow, owner):
 def test_limited_key_gets_no_other_keys_secret(db, owner):
     limits = [{"meter": "messages", "window": "day", "amount": 3}]
     _, text = services.create_api_key(
-        member=owner.member, name="L", scopes=["keys:manage", "chat"], limits=limits
+        member=owner.member, name="L", scopes=["keys:manage", "chat", "read"], limits=limits
     )
-    free = factories.make_key(owner.member, ["chat"])
+    free = factories.make_key(owner.member, ["chat", "read"])
     client = factories.with_key(text)
     response = post(client, f"/{row_of(free).id}/rotate", overlap_hours=0)
     assert (response.status_code, response.json()["code"]) == (403, "key_is_limited")
