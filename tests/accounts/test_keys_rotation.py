@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts import api_keys, queries, services
+from accounts import api_keys, queries, revocation, services
 from accounts.keys import services as key_services
 from accounts.keys.bounds import BeyondOwnKey
 from accounts.models import ApiKey
@@ -225,3 +225,30 @@ def test_unknown_scope_of_a_row_allows_nothing(db, owner):
     text = factories.make_key(owner.member, ["read"])
     ApiKey.objects.filter(id=row_of(text).id).update(scopes=["read", "everything"])
     assert by_key(owner, text).permissions == {"view"}
+
+
+# what is open meanwhile
+
+
+def announced(monkeypatch) -> list[tuple[str, str]]:
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(revocation, "announce_on_commit", lambda kind, which: told.append((kind, which)))
+    return told
+
+
+@pytest.mark.parametrize(("hours", "ends"), [(0, True), (1, False)])
+def test_rotating_without_overlap_ends_open_streams(db, owner, monkeypatch, hours, ends):
+    told = announced(monkeypatch)
+    key = row_of(factories.make_key(owner.member))
+    key_services.rotate(member=owner.member, key_id=key.id, overlap_hours=hours)
+    assert told == ([("api_key", str(key.id))] if ends else [])
+
+
+def test_stream_of_either_secret_stands_on_the_key(db, owner):
+    text = factories.make_key(owner.member)
+    _, new = key_services.rotate(member=owner.member, key_id=row_of(text).id, overlap_hours=1)
+    principals = {by_key(owner, each).principal for each in (text, new)}
+    assert len(principals) == 1
+    assert revocation.list_revoked(principals) == set()
+    services.revoke_api_key(member=owner.member, key_id=row_of(new).id)
+    assert revocation.list_revoked(principals) == principals
