@@ -1,3 +1,5 @@
+from typing import Any
+
 from rest_framework import serializers
 
 from accounts.keys.queries import STATES
@@ -31,7 +33,7 @@ class KeyLimitSerializer(serializers.Serializer):
     amount = serializers.IntegerField(min_value=0, max_value=2**62)
 
 
-def _addresses(**options: object) -> serializers.ListField:
+def _addresses(**options: Any) -> serializers.ListField:
     child = serializers.CharField(max_length=50)
     return serializers.ListField(child=child, help_text=ADDRESSES_HELP, max_length=100, **options)
 

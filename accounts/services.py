@@ -148,15 +148,9 @@ def create_api_key(
     new = api_keys.generate()
     with transaction.atomic():
         key = ApiKey.objects.create(
-            membership_id=member.membership_id,
-            name=name,
-            environment=new.environment,
-            prefix=new.prefix,
-            key_hash=new.key_hash,
-            scopes=reach.scopes,
-            addresses=reach.addresses,
-            expires_at=expires_at,
-        )
+            membership_id=member.membership_id, name=name, environment=new.environment, prefix=new.prefix,
+            key_hash=new.key_hash, scopes=reach.scopes, addresses=reach.addresses, expires_at=expires_at,
+        )  # fmt: skip
         audit.record(
             "api_key.created",
             actor=actor or member.actor,
