@@ -16,7 +16,7 @@ from accounts import services as accounts_services
 from accounts.legal import documents
 from accounts.legal import services as legal
 from accounts.models import ApiKey, Membership, User
-from accounts.permissions import Member, Permission
+from accounts.permissions import SCOPES, Member
 from assistants.builder import demo as builder_demo
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
@@ -242,5 +242,5 @@ def _make_key(workspace: Workspace, owner: User, slug: str) -> ApiKey:
         environment=settings.API_KEY_ENVIRONMENT,
         prefix=api_keys.prefix_of(text),
         key_hash=api_keys.hash_of(text),
-        scopes=sorted(Permission),
+        scopes=list(SCOPES),
     )
