@@ -440,6 +440,9 @@ OPENAI = {
         data={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]},
         streams=True,
     ),
+    "embeddings": Route(
+        {"POST": ("chat", 200)}, data={"model": "text-embedding-3-small", "input": "Hello"}, streams=True
+    ),
     "models": Route({"GET": ("view", 200)}),
 }
 

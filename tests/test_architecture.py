@@ -171,7 +171,7 @@ def _is_float(node: ast.arg | ast.AnnAssign) -> bool:
 
 
 NETWORK = re.compile(
-    r"^(openai|httpx2?|httpcore2?|requests|aiohttp|anthropic)\b|^assistants\.llm\.(client|chat)(\.stream|\.make_client)?$"
+    r"^(openai|httpx2?|httpcore2?|requests|aiohttp|anthropic)\b|^assistants\.llm\.(client|chat|calls)(\.stream|\.make_client|\.ask)?$"
 )
 
 
@@ -186,7 +186,7 @@ def stays_off_the_provider(found: Module) -> Breaches:
             yield f"{at(found, node)} imports {name}"
 
 
-ENGINE = {"assistants/runs/engine.py", "assistants/runs/attempts.py"}
+ENGINE = {"assistants/runs/engine.py", "assistants/runs/attempts.py", "assistants/runs/making.py"}
 ENGINE_USERS = {"assistants/runs/turns.py", "assistants/runs/tasks.py"}
 
 

@@ -1,7 +1,5 @@
 """Reads a chat completion request of OpenAI's protocol; says which field is wrong, as OpenAI does."""
 
-import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +10,8 @@ from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.llm import catalogue
 from assistants.models import Assistant
-from config import errors
+from assistants.openai import bodies
+from assistants.openai.bodies import ModelNotFound, wrong
 
 ASSISTANT_MARK = "assistant:"
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
@@ -20,20 +19,8 @@ PASSED_ON = (
     "tools", "tool_choice", "parallel_tool_calls", "response_format", "stop", "seed", "top_p", "frequency_penalty",
     "presence_penalty", "logit_bias", "reasoning_effort",
 )  # fmt: skip
-# An escaped NUL in JSON: neither a text nor a JSON column of PostgreSQL takes it.
-NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 DEFAULT_OUTPUT_TOKENS = 2048
 MAX_OUTPUT_TOKENS = 32_000
-
-
-class InvalidRequest(errors.DomainError):
-    code = "invalid_request"
-    status = 400
-
-
-class ModelNotFound(errors.DomainError):
-    code = "model_not_found"
-    status = 404
 
 
 @dataclass(frozen=True)
@@ -51,19 +38,21 @@ class ChatCall:
 
 def read(request: MemberRequest) -> ChatCall:
     """Raises InvalidRequest or ModelNotFound."""
-    body = _body(request)
+    body = bodies.read(request)
+    if not isinstance(body.get("stream_options") or {}, dict):
+        raise wrong("stream_options", "must be an object")
     asked = body.get("model")
     if not isinstance(asked, str) or not asked:
-        raise _wrong("model", "must be the name of a model or assistant:<slug>")
+        raise wrong("model", "must be the name of a model or assistant:<slug>")
     assistant = _assistant(request.member, asked)
     messages = _messages(body.get("messages"))
     if assistant is not None and assistant.instructions:
         messages = [{"role": "system", "content": assistant.instructions}, *messages]
     if body.get("n") not in (None, 1):
-        raise _wrong("n", "only 1 is supported")
+        raise wrong("n", "only 1 is supported")
     temperature = body.get("temperature")
     if temperature is not None and not _is_number(temperature, 0, 2):
-        raise _wrong("temperature", "must be a number from 0 to 2")
+        raise wrong("temperature", "must be a number from 0 to 2")
     if temperature is None and assistant is not None:
         temperature = float(assistant.temperature)
     return ChatCall(
@@ -79,34 +68,10 @@ def read(request: MemberRequest) -> ChatCall:
     )
 
 
-def _body(request: MemberRequest) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body, parse_constant=_no_constant)
-        is_storable = not NUL.search(json.dumps(body, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
-        is_storable = False
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("The body is not valid JSON.") from error
-    if not isinstance(body, dict):
-        raise InvalidRequest("The body must be a JSON object.")
-    if not is_storable:
-        raise InvalidRequest("The body holds characters that no text may have: NUL or half of a pair.")
-    if not isinstance(body.get("stream_options") or {}, dict):
-        raise _wrong("stream_options", "must be an object")
-    return body
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
 def _assistant(member: Member, asked: str) -> Assistant | None:
     if not asked.startswith(ASSISTANT_MARK):
         if not _is_offered(asked):
-            raise ModelNotFound(
-                f"The model {asked!r} does not exist here. GET /v1/models lists them.",
-                data={"param": "model"},
-            )
+            raise bodies.not_here(asked)
         return None
     assistant = (
         builder_queries.list_assistants(member).filter(slug=asked.removeprefix(ASSISTANT_MARK)).first()
@@ -128,17 +93,17 @@ def _is_offered(asked: str) -> bool:
 
 def _messages(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not value:
-        raise _wrong("messages", "must be a list with at least one message")
+        raise wrong("messages", "must be a list with at least one message")
     for index, message in enumerate(value):
         where = f"messages[{index}]"
         role = message.get("role") if isinstance(message, dict) else None
         if not isinstance(role, str) or role not in ROLES:
-            raise _wrong(where, f"needs a role, one of {', '.join(sorted(ROLES))}")
+            raise wrong(where, f"needs a role, one of {', '.join(sorted(ROLES))}")
         content = message.get("content")
         if content is None and role == "assistant" and message.get("tool_calls"):
             continue
         if not isinstance(content, str) and not _are_parts(content):
-            raise _wrong(f"{where}.content", "must be text or a list of parts")
+            raise wrong(f"{where}.content", "must be text or a list of parts")
     return value
 
 
@@ -155,13 +120,9 @@ def _output_tokens(body: dict[str, Any], assistant: Assistant | None) -> int:
     if asked is None:
         return min(DEFAULT_OUTPUT_TOKENS, ceiling)
     if not isinstance(asked, int) or isinstance(asked, bool) or asked < 1:
-        raise _wrong("max_completion_tokens", "must be a whole number from 1")
+        raise wrong("max_completion_tokens", "must be a whole number from 1")
     return min(asked, ceiling)
 
 
 def _is_number(value: Any, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _wrong(param: str, rule: str) -> InvalidRequest:
-    return InvalidRequest(f"{param}: {rule}.", data={"param": param})

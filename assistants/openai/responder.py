@@ -246,3 +246,22 @@ def _error(code: str) -> HttpResponse:
 def _read_run(workspace_id: UUID, run_id: UUID) -> Run | None:
     with workspace_scope(workspace_id, allow_suspended=True):
         return Run.objects.filter(id=run_id).first()
+
+
+async def ended(member: Member, run_id: UUID) -> Run | HttpResponse:
+    """Waits for the end of a run that is no chat: the run when it is done, else the error that says what came of it."""
+    watched = get_hub().watch(viewer_of(member, run_id), EventId())
+    async with contextlib.aclosing(watched) as events:
+        async for raw in events:
+            if raw is HEARTBEAT or frames.read(raw)[0] != "done":
+                continue
+            run = await in_database_thread(_read_run, member.workspace_id, run_id)
+            if run is None:
+                return _error("internal")
+            return run if run.state == Run.State.DONE else _failure(run)
+    return _error("access_ended")
+
+
+def lost(run: Run) -> HttpResponse:
+    """The error of a run that is done, and whose answer did not come this far."""
+    return errors.openai_response(_domain_error("answer_gone", run), is_retryable=False)

@@ -9,7 +9,8 @@ from accounts.permissions import Permission
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
 from assistants.llm import catalogue
-from assistants.openai import requests, responder, services
+from assistants.openai import embeddings as embeddings_requests
+from assistants.openai import making, requests, responder, services
 
 
 @csrf_exempt
@@ -19,6 +20,14 @@ def chat_completions(request: MemberRequest) -> HttpResponse:
     call = requests.read(request)
     run = services.start_chat_completion(member=request.member, call=call)
     return responder.respond(request.member, run, call)
+
+
+@csrf_exempt
+@require_POST
+def embeddings(request: MemberRequest) -> HttpResponse:
+    permissions.check(request.member, Permission.CHAT)
+    run = making.start(member=request.member, making=embeddings_requests.read(request))
+    return making.respond(request.member, run, making.as_it_came)
 
 
 @csrf_exempt

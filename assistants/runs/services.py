@@ -275,7 +275,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     named: dict[str, Any] = {"provider": chain.booked_as(run), "model": chain.priced_as(run)}
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
-        return Actual(**named, variant=outcome.variant, **used)
+        return Actual(**named, variant=outcome.variant, is_estimated=outcome.is_estimated, **used)
     messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
