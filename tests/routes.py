@@ -443,6 +443,15 @@ OPENAI = {
     "embeddings": Route(
         {"POST": ("chat", 200)}, data={"model": "text-embedding-3-small", "input": "Hello"}, streams=True
     ),
+    "images": Route({"POST": ("chat", 200)}, data={"prompt": "A fox", "n": 1}, streams=True),
+    "speech": Route(
+        {"POST": ("chat", 200)},
+        data={"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy"},
+        streams=True,
+    ),
+    "transcriptions": Route(
+        {"POST": ("chat", 200)}, data={"model": "whisper-1", "file": b"sound"}, streams=True
+    ),
     "models": Route({"GET": ("view", 200)}),
 }
 
@@ -461,6 +470,8 @@ PUBLIC = {
     "ready": (200, 200, 200),
     "home": (200, 302, 200),
     "me": (302, 200, 200),
+    # One that leads somewhere: tests/assistants/test_openai_making.py.
+    "made-picture": (404, 404, 404),
     # Others' links, real ones and what they answer: tests/accounts/test_invitation_page.py.
     "invitation": (404, 404, 404),
     "own-invitation": (302, 405, 405),

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -275,7 +276,16 @@ def send(
     client: Client, method: str, url: str, data: dict, *, as_json: bool
 ) -> tuple[HttpResponse, list[str]]:
     """The answer and the statements that wrote something. Whatever it did is undone."""
-    options = {"data": json.dumps(data), "content_type": "application/json"} if as_json else {"data": data}
+    files = {name: value for name, value in data.items() if isinstance(value, bytes)}
+    if files and method == "POST":
+        # A form with files, at an address of the API too.
+        uploads = {name: SimpleUploadedFile("sound.wav", value) for name, value in files.items()}
+        options, as_json = {"data": {**data, **uploads}}, False
+    else:
+        rest = {name: value for name, value in data.items() if name not in files}
+        options = (
+            {"data": json.dumps(rest), "content_type": "application/json"} if as_json else {"data": rest}
+        )
     if method == "GET":
         options = {}
     elif not as_json and method != "POST":

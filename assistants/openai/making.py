@@ -13,12 +13,12 @@ from accounts.permissions import Member
 from assistants.llm.calls import Answer
 from assistants.models import Run
 from assistants.openai import responder
-from assistants.runs import measures, parcels
+from assistants.runs import measures, parcels, uploads
 from assistants.runs import services as runs
 from assistants.runs.turns import CALL
 from config.streaming import Deferred
 
-Render = Callable[[Answer], HttpResponseBase]
+Render = Callable[[Answer, Run], HttpResponseBase]
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,15 @@ def start(*, member: Member, making: Making) -> Run:
         variant=making.variant,
         request=making.request,
     )
-    with transaction.atomic():
-        return runs.start_run(member=member, new=new)
+    is_started = False
+    try:
+        with transaction.atomic():
+            run = runs.start_run(member=member, new=new)
+        is_started = True
+    finally:
+        if not is_started and making.upload:
+            uploads.delete(making.upload["upload"])
+    return run
 
 
 def respond(member: Member, run: Run, render: Render) -> Deferred:
@@ -68,10 +75,15 @@ async def _answer(member: Member, run: Run, render: Render) -> HttpResponseBase:
     ended = await responder.ended(member, run.id)
     if not isinstance(ended, Run):
         return ended
-    place = {"workspace_id": member.workspace_id, "run_id": ended.id, "attempt": ended.attempt}
-    answer = await asyncio.to_thread(parcels.take, **place)
-    return responder.lost(ended) if answer is None else render(answer)
+    return await asyncio.to_thread(_render, member, ended, render)
 
 
-def as_it_came(answer: Answer) -> HttpResponse:
+def _render(member: Member, ended: Run, render: Render) -> HttpResponseBase:
+    """Without the database."""
+    fetch = parcels.look if parcels.KEPT_S in ended.request[CALL]["facts"] else parcels.take
+    answer = fetch(workspace_id=member.workspace_id, run_id=ended.id, attempt=ended.attempt)
+    return responder.lost(ended) if answer is None else render(answer, ended)
+
+
+def as_it_came(answer: Answer, ended: Run) -> HttpResponse:
     return HttpResponse(answer.content, content_type=answer.content_type)

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from assistants.llm import calls
 from assistants.llm.calls import Answer, Call
 from assistants.llm.errors import ProviderFailure
-from assistants.runs import attempts, measures
+from assistants.runs import attempts, measures, parcels
 from assistants.runs.job import Job, Outcome
 from assistants.runs.publisher import RunStream
 
@@ -35,7 +35,7 @@ async def make(loop: attempts.Loop, job: Job, call: Call, stream: RunStream, out
     except ProviderFailure as failure:
         outcome.fail(failure)
         return
-    if not await _leave(loop, stream, answer):
+    if not await _leave(loop, call, stream, answer):
         # Nobody got it: it is not charged.
         outcome.fail(ProviderFailure("internal"))
         return
@@ -65,10 +65,10 @@ async def _ask(loop: attempts.Loop, job: Job, call: Call, upload: bytes | None) 
     raise AssertionError("the last attempt returns or raises")
 
 
-async def _leave(loop: attempts.Loop, stream: RunStream, answer: Answer) -> bool:
+async def _leave(loop: attempts.Loop, call: Call, stream: RunStream, answer: Answer) -> bool:
     for number in range(LEAVE_TRIES):
         try:
-            await loop.publisher.leave(stream, answer)
+            await loop.publisher.leave(stream, answer, kept_s=call.facts.get(parcels.KEPT_S, parcels.TTL_S))
         except (RedisError, OSError):
             await asyncio.sleep(attempts.BACKOFF_S * 2**number)
         else:

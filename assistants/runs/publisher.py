@@ -148,7 +148,7 @@ class Publisher:
         stream.waiting.append((event, data))
         self._mark(stream, urgent=True)
 
-    async def leave(self, stream: RunStream, answer: Answer) -> None:
+    async def leave(self, stream: RunStream, answer: Answer, *, kept_s: int) -> None:
         """An answer that is no text, for the request that waits. Raises redis.RedisError."""
         await parcels.leave(
             self._redis,
@@ -156,6 +156,7 @@ class Publisher:
             run_id=stream.run_id,
             attempt=stream.attempt,
             answer=answer,
+            kept_s=kept_s,
         )
 
     async def finish(self, stream: RunStream, data: dict[str, Any]) -> None:
