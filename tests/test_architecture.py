@@ -340,12 +340,14 @@ def test_every_place_that_speaks_to_a_provider_is_named():
     sites = {found.path for found in outside for _, name in imports(found) if NETWORK.match(name)}
     assert sites == {
         "assistants/llm/client.py",
+        "assistants/llm/calls.py",
         "assistants/llm/chat.py",
         "assistants/llm/embeddings.py",
         "assistants/llm/errors.py",
         "assistants/llm/guard.py",
         "assistants/runs/attempts.py",
         "assistants/runs/engine.py",
+        "assistants/runs/making.py",
         "usage/reconciliation/reports.py",
         "accounts/sso/outbound.py",
         "assistants/providers/listing.py",

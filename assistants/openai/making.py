@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -13,8 +12,7 @@ from accounts.permissions import Member
 from assistants.llm.calls import Answer
 from assistants.models import Run
 from assistants.openai import responder
-from assistants.runs import measures, parcels, uploads
-from assistants.runs import services as runs
+from assistants.runs import measures, parcels
 from assistants.runs.turns import CALL
 from config.streaming import Deferred
 
@@ -42,28 +40,6 @@ class Making:
         """What of `Run.request` the worker reads."""
         facts = {**self.facts, measures.HELD: self.pieces, measures.VARIANT: self.variant}
         return {CALL: {"path": self.path, "body": self.body, "facts": facts, **self.upload}}
-
-
-def start(*, member: Member, making: Making) -> Run:
-    """Raises what `start_run` refuses."""
-    new = runs.NewRun(
-        kind=making.kind,
-        model=making.model,
-        prompt=making.prompt,
-        reserved_tokens=making.reserved_tokens,
-        pieces=making.pieces,
-        variant=making.variant,
-        request=making.request,
-    )
-    is_started = False
-    try:
-        with transaction.atomic():
-            run = runs.start_run(member=member, new=new)
-        is_started = True
-    finally:
-        if not is_started and making.upload:
-            uploads.delete(making.upload["upload"])
-    return run
 
 
 def respond(member: Member, run: Run, render: Render) -> Deferred:

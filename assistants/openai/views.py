@@ -26,7 +26,7 @@ def chat_completions(request: MemberRequest) -> HttpResponse:
 @require_POST
 def embeddings(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
-    run = making.start(member=request.member, making=embeddings_requests.read(request))
+    run = services.start_making(member=request.member, making=embeddings_requests.read(request))
     return making.respond(request.member, run, making.as_it_came)
 
 
@@ -36,7 +36,7 @@ def images(request: MemberRequest) -> HttpResponse:
     member = request.member
     permissions.check(member, Permission.CHAT)
     asked, by_address = pictures.read(request)
-    run = making.start(member=member, making=asked)
+    run = services.start_making(member=member, making=asked)
     if not by_address:
         return making.respond(member, run, making.as_it_came)
     return making.respond(
@@ -58,7 +58,7 @@ def made_picture(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def speech(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
-    run = making.start(member=request.member, making=audio.read_speech(request))
+    run = services.start_making(member=request.member, making=audio.read_speech(request))
     return making.respond(request.member, run, making.as_it_came)
 
 
@@ -66,7 +66,7 @@ def speech(request: MemberRequest) -> HttpResponse:
 @require_POST
 def transcriptions(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
-    run = making.start(member=request.member, making=audio.read_transcription(request))
+    run = services.start_making(member=request.member, making=audio.read_transcription(request))
     return making.respond(request.member, run, making.as_it_came)
 
 

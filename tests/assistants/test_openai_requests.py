@@ -6,6 +6,7 @@ import pytest
 
 from assistants.models import Run
 from assistants.openai import requests
+from assistants.prompting import builder as prompting
 from assistants.runs.estimate import FIRST_STEP_TOKENS
 from tests import factories
 from usage.models import Hold
@@ -229,7 +230,10 @@ def test_assistant_caps_the_output_and_gives_its_instructions_and_model(client, 
     assert (hold.output_cap, hold.request["wanted"]) == (64, 64)
     with workspace_scope(acme.id):
         run = Run.objects.get(id=hold.id)
-    assert run.request["messages"] == [{"role": "system", "content": "Be terse."}, *HELLO]
+    assert (run.request["told"], run.request["question"]) == (HELLO, "Hello")
+    with workspace_scope(acme.id):
+        built = prompting.build(prompting.ask_of(run))
+    assert built.messages == [{"role": "system", "content": "Be terse."}, *HELLO]
     assert run.request["temperature"] == 0.2
     assert (run.message_id, run.assistant_id) == (None, assistant.id)
 
