@@ -453,6 +453,7 @@ OPENAI = {
         {"POST": ("chat", 200)}, data={"model": "whisper-1", "file": b"sound"}, streams=True
     ),
     "models": Route({"GET": ("view", 200)}),
+    "model": Route({"GET": ("view", 200)}, ids={"name": "model"}, shared=True),
 }
 
 # /api/v1/ without a workspace, each marked `open_api` with its reason: method → status for a visitor, a session, an API

@@ -70,6 +70,7 @@ class Things:
     stop: int = 0
     notice: int = 0
     month: str = ""
+    model: str = ""
     log_size: int = 0
     contract: UUID = UUID(int=0)
     offer: UUID = UUID(int=0)
@@ -155,7 +156,7 @@ def make_things(
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
         ended.receipt_id, trial=trial.id, version=version, memory=memory.id, refusal=refusal.id,
-        user=member.user_id, provider=provider, **kept,
+        user=member.user_id, provider=provider, model=f"assistant:{assistant.slug}", **kept,
     )  # fmt: skip
 
 

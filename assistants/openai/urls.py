@@ -9,4 +9,5 @@ urlpatterns = [
     path("audio/speech", views.speech, name="speech"),
     path("audio/transcriptions", views.transcriptions, name="transcriptions"),
     path("models", views.models, name="models"),
+    path("models/<path:name>", views.model, name="model"),
 ]

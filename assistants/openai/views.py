@@ -7,9 +7,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from accounts import permissions
 from accounts.permissions import Permission
 from accounts.requests import MemberRequest
-from assistants.builder import queries as builder_queries
-from assistants.llm import catalogue
-from assistants.openai import audio, making, pictures, requests, responder, services
+from assistants.openai import audio, listing, making, pictures, requests, responder, services
 from assistants.openai import embeddings as embeddings_requests
 
 
@@ -73,25 +71,12 @@ def transcriptions(request: MemberRequest) -> HttpResponse:
 @csrf_exempt
 @require_GET
 def models(request: MemberRequest) -> HttpResponse:
-    """The models that this workspace may use, the platform's and its own, and its assistants."""
     permissions.check(request.member, Permission.VIEW)
-    choices = [row for row in catalogue.list_choices(request.member) if not row.refusal]
-    rows: list[dict[str, object]] = [
-        {
-            "id": row.name,
-            "object": "model",
-            "created": 0,
-            "owned_by": "workspace" if row.is_own else "platform",
-        }
-        for row in choices
-    ]
-    rows += [
-        {
-            "id": f"{requests.ASSISTANT_MARK}{row.slug}",
-            "object": "model",
-            "created": int(row.created_at.timestamp()),
-            "owned_by": "workspace",
-        }
-        for row in builder_queries.list_assistants(request.member)
-    ]
-    return JsonResponse({"object": "list", "data": rows})
+    return JsonResponse({"object": "list", "data": listing.rows(request.member)})
+
+
+@csrf_exempt
+@require_GET
+def model(request: MemberRequest, name: str) -> HttpResponse:
+    permissions.check(request.member, Permission.VIEW)
+    return JsonResponse(listing.get(request.member, name))
