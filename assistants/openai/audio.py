@@ -83,10 +83,12 @@ def read_transcription(request: MemberRequest) -> Making:
     if body.get("stream") not in (None, "", "false", "False"):
         raise bodies.wrong("stream", "transcriptions come whole here")
     sent = _heard_fields(request, body)
-    content = _content(request.FILES.get("file"))
+    file = request.FILES.get("file")
+    if not isinstance(file, UploadedFile):
+        raise bodies.wrong("file", "must be a sound file in a multipart form")
+    content = _content(file)
     played = sounds.duration_ms(content)
     held = max(played or len(content) // SPARSEST, len(content) // DENSEST, 1)
-    file = request.FILES["file"]
     return Making(
         kind=Run.Kind.TRANSCRIPTION,
         model=model,
@@ -131,9 +133,7 @@ def _temperature(text: str) -> float:
     return value
 
 
-def _content(file: UploadedFile | None) -> bytes:
-    if file is None:
-        raise bodies.wrong("file", "must be a sound file in a multipart form")
+def _content(file: UploadedFile) -> bytes:
     if (file.size or 0) > MOST_UPLOAD:
         raise FileTooLarge(data={"param": "file"})
     content: bytes = file.read()
