@@ -73,14 +73,11 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
         if request is None or not servers:
             return None, refusal
-        call = _call_of(run, request)
-        return (
-            Job(
-                workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox,
-                call=call,
-            ),
-            "",
+        job = Job(
+            workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox,
+            call=_call_of(run, request),
         )  # fmt: skip
+        return job, ""
 
 
 def _servers(run: Run, claim: Claim, request: ChatRequest) -> tuple[tuple[Server, ...], str]:

@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import json
+import os
+import re
 import subprocess
 import wave
 from io import BytesIO
+from pathlib import Path
 
 import openai
 import pytest
@@ -16,6 +19,7 @@ from tests.live.books import eventually
 from tests.live.callers import steer
 
 MODEL = "gpt-4o-mini"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openai-protocol.md"
 SCHEMA = {
     "name": "count",
     "schema": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
@@ -137,6 +141,17 @@ def test_curl(acme):
     assert raw.endswith("data: [DONE]\n\n")
     chunks = [json.loads(line[6:]) for line in raw.splitlines() if line.startswith("data: {")]
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "one two"
+
+
+def test_curl_of_the_document(acme):
+    found = re.search(r"^ +(curl .+?\\\n.+?)$", DOCUMENT.read_text(), re.MULTILINE)
+    command = found[1].replace("https://<host>", acme.url)
+    environment = {**os.environ, "KEY": acme.key}
+    raw = subprocess.run(
+        ["bash", "-c", f"{command} --silent --max-time 30"],
+        env=environment, capture_output=True, text=True, timeout=40, check=True,
+    ).stdout  # fmt: skip
+    assert json.loads(raw)["choices"][0]["finish_reason"] == "stop"
 
 
 def test_embedding_whose_client_left_is_settled_all_the_same(acme, books, provider):
