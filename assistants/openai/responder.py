@@ -34,6 +34,7 @@ STATUS = {
     "emergency_stop": 503,
     "key_revoked": 401,
     "access_ended": 403,
+    "run_stopped": 409,
     "workspace_suspended": 403,
     "workspace_archived": 403,
     "workspace_deleting": 403,
@@ -275,6 +276,8 @@ async def ended(member: Member, run_id: UUID) -> Run | HttpResponse:
             run = await in_database_thread(_read_run, member.workspace_id, run_id)
             if run is None:
                 return _error("internal")
+            if run.state == Run.State.STOPPED:
+                return _error("run_stopped")
             return run if run.state == Run.State.DONE else _failure(run)
     return _error("access_ended")
 

@@ -61,6 +61,7 @@ OF_A_RUN = {
     "key_revoked": (openai.AuthenticationError, 1),
     "quota_busy": (openai.RateLimitError, TRIES),
     "quota_exceeded": (openai.RateLimitError, 1),
+    "run_stopped": (openai.ConflictError, 1),
     "answer_gone": (openai.InternalServerError, 1),
     "upload_gone": (openai.InternalServerError, 1),
     "internal": (openai.InternalServerError, 1),

@@ -1,13 +1,17 @@
 """`/v1/` besides chat, by OpenAI's own SDK: a real server, a worker, and the simulated provider behind it."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import httpx2
 import openai
 import pytest
 from django.core import signing
 from django.core.files.storage import default_storage
+from redis.exceptions import ConnectionError as RedisConnectionError
 
+from accounts import services as accounts_services
 from assistants.models import Run
 from assistants.openai import pictures
 from assistants.runs import measures, parcels
@@ -187,3 +191,62 @@ def test_sound_that_nobody_can_measure_is_charged_as_the_provider_says_or_as_hel
     assert (last("transcription")[2].audio_in_ms, last("transcription")[2].is_estimated) == (1000, False)
     sdk.audio.transcriptions.create(model="whisper-1", file=("talk.xyz", strange), response_format="text")
     assert (last("transcription")[2].audio_in_ms, last("transcription")[2].is_estimated) == (16000, True)
+
+
+# ends of another kind
+
+
+@pytest.fixture
+def begun(sdk, acme):
+    """A picture that takes its time, asked for in a thread: its run, and what the call raised or returned."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(sdk.images.generate, prompt=f"A fox {uuid4()}\n/sim delay_ms=8000")
+
+        def running() -> bool:
+            with enter(acme):
+                return Run.objects.filter(kind="image", state="running").exists()
+
+        wait_until(running, "nothing was begun")
+        with enter(acme):
+            yield Run.objects.get(kind="image", state="running"), asked
+
+
+def test_stopped_call_is_an_error_and_charges_nothing(begun, web, key):
+    run, asked = begun
+    headers = {"Authorization": f"Bearer {key}"}
+    stop = httpx2.post(f"{web}/api/v1/runs/{run.id}/stop", headers=headers, timeout=20)
+    assert stop.status_code == 204
+    raised = asked.exception(timeout=20)
+    assert (type(raised), raised.code) == (openai.ConflictError, "run_stopped")
+    assert Hold.objects.get(id=run.id).state == "released"
+    assert not LedgerEntry.objects.filter(hold_id=run.id).exists()
+
+
+def test_revoked_key_ends_the_call_that_waits(begun, owner):
+    run, asked = begun
+    accounts_services.revoke_api_key(member=owner.member, key_id=Hold.objects.get(id=run.id).api_key_id)
+    raised = asked.exception(timeout=20)
+    assert type(raised) in (openai.AuthenticationError, openai.PermissionDeniedError)
+    assert not LedgerEntry.objects.filter(hold_id=run.id).exists()
+
+
+def test_answer_that_is_lost_on_its_way_says_what_it_cost(sdk, last, monkeypatch):
+    monkeypatch.setattr(parcels, "take", lambda **place: None)
+    with pytest.raises(openai.InternalServerError) as raised:
+        sdk.embeddings.create(model=VECTORS, input="Fox")
+    run, _, entry = last("embedding")
+    assert raised.value.code == "answer_gone"
+    assert raised.value.body["charged"]["receipt"] == str(run.receipt_id)
+    assert raised.value.body["charged"]["cost_micro"] == entry.cost_micro
+
+
+def test_answer_that_cannot_be_handed_over_is_not_charged(sdk, acme, monkeypatch):
+    async def away(*args, **fields) -> None:
+        raise RedisConnectionError("away")
+
+    monkeypatch.setattr(parcels, "leave", away)
+    before = LedgerEntry.objects.count()
+    with pytest.raises(openai.InternalServerError) as raised:
+        sdk.embeddings.create(model=VECTORS, input="Fox")
+    assert raised.value.code == "internal"
+    assert LedgerEntry.objects.count() == before
