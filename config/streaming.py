@@ -25,6 +25,10 @@ ROUTES = frozenset(
         "workspace:run-events",
         "api:run-events",
         "openai:chat-completions",
+        "openai:embeddings",
+        "openai:images",
+        "openai:speech",
+        "openai:transcriptions",
     }
 )
 

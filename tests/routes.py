@@ -458,7 +458,20 @@ OPENAI = {
         data={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]},
         streams=True,
     ),
+    "embeddings": Route(
+        {"POST": ("chat", 200)}, data={"model": "text-embedding-3-small", "input": "Hello"}, streams=True
+    ),
+    "images": Route({"POST": ("chat", 200)}, data={"prompt": "A fox", "n": 1}, streams=True),
+    "speech": Route(
+        {"POST": ("chat", 200)},
+        data={"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy"},
+        streams=True,
+    ),
+    "transcriptions": Route(
+        {"POST": ("chat", 200)}, data={"model": "whisper-1", "file": b"sound"}, streams=True
+    ),
     "models": Route({"GET": ("view", 200)}),
+    "model": Route({"GET": ("view", 200)}, ids={"name": "model"}, shared=True),
 }
 
 # /api/v1/ without a workspace, each marked `open_api` with its reason: method → status for a visitor, a session, an API
@@ -476,6 +489,8 @@ PUBLIC = {
     "ready": (200, 200, 200),
     "home": (200, 302, 200),
     "me": (302, 200, 200),
+    # One that leads somewhere: tests/assistants/test_openai_making.py.
+    "made-picture": (404, 404, 404),
     # Others' links, real ones and what they answer: tests/accounts/test_invitation_page.py.
     "invitation": (404, 404, 404),
     "own-invitation": (302, 405, 405),

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -70,6 +71,7 @@ class Things:
     stop: int = 0
     notice: int = 0
     month: str = ""
+    model: str = ""
     log_size: int = 0
     contract: UUID = UUID(int=0)
     offer: UUID = UUID(int=0)
@@ -157,7 +159,7 @@ def make_things(
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
         ended.receipt_id, trial=trial.id, version=version, memory=memory.id, refusal=refusal.id,
-        user=member.user_id, provider=provider, **kept,
+        user=member.user_id, provider=provider, model=f"assistant:{assistant.slug}", **kept,
     )  # fmt: skip
 
 
@@ -279,7 +281,16 @@ def send(
     client: Client, method: str, url: str, data: dict, *, as_json: bool
 ) -> tuple[HttpResponse, list[str]]:
     """The answer and the statements that wrote something. Whatever it did is undone."""
-    options = {"data": json.dumps(data), "content_type": "application/json"} if as_json else {"data": data}
+    files = {name: value for name, value in data.items() if isinstance(value, bytes)}
+    if files and method == "POST":
+        # A form with files, at an address of the API too.
+        uploads = {name: SimpleUploadedFile("sound.wav", value) for name, value in files.items()}
+        options, as_json = {"data": {**data, **uploads}}, False
+    else:
+        rest = {name: value for name, value in data.items() if name not in files}
+        options = (
+            {"data": json.dumps(rest), "content_type": "application/json"} if as_json else {"data": rest}
+        )
     if method == "GET":
         options = {}
     elif not as_json and method != "POST":

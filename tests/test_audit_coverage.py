@@ -93,6 +93,7 @@ WITHOUT_ENTRY = {
     "assistants.library.services.undo": NOTHING_NEW,
     "assistants.library.sharing.revoke": NOTHING_NEW,
     "assistants.openai.services.start_chat_completion": TURN,
+    "assistants.openai.services.start_making": TURN,
     "assistants.runs.services.begin_run": TURN,
     "assistants.runs.services.decide_waiting": TURN,
     "assistants.runs.services.finish_run": TURN,
