@@ -1,6 +1,6 @@
 """Who may do what: the one table. A view names its permission with `@requires`; nothing else decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -44,6 +44,44 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
     },
     Role.OWNER: frozenset(Permission),
 }
+
+
+# What the scopes of API keys mean. A permission's own name is a scope too, and means just that.
+SCOPES: dict[str, frozenset[Permission]] = {
+    "read": frozenset({Permission.VIEW}),
+    "chat": frozenset({Permission.CHAT}),
+    "assistants": frozenset({Permission.ASSISTANTS_MANAGE}),
+    "usage": frozenset({Permission.USAGE_VIEW}),
+    "billing": frozenset({Permission.BILLING_VIEW, Permission.BILLING_MANAGE}),
+    "admin": frozenset(
+        {
+            Permission.KEYS_MANAGE,
+            Permission.MEMBERS_MANAGE,
+            Permission.WORKSPACE_MANAGE,
+            Permission.AUDIT_VIEW,
+            Permission.WORKSPACE_OWN,
+        }
+    ),
+}
+MEANINGS = {permission.value: frozenset({permission}) for permission in Permission} | SCOPES
+
+
+def permissions_of(scopes: Iterable[str]) -> frozenset[Permission]:
+    """What the scopes of a key allow; an unknown one allows nothing."""
+    return frozenset().union(*(MEANINGS.get(scope, frozenset()) for scope in scopes))
+
+
+def offered_scopes(permissions: Collection[Permission]) -> list[str]:
+    """What somebody with these permissions can give: a scope whole, or what they have of it one by one."""
+    offered: list[str] = []
+    for scope, meant in SCOPES.items():
+        if meant <= set(permissions):
+            offered.append(scope)
+        else:
+            offered += [
+                permission.value for permission in Permission if permission in meant & set(permissions)
+            ]
+    return offered
 
 
 @dataclass(frozen=True)

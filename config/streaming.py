@@ -26,6 +26,10 @@ ROUTES = frozenset(
         "api:run-events",
         "openai:chat-completions",
         "embed-events",
+        "openai:embeddings",
+        "openai:images",
+        "openai:speech",
+        "openai:transcriptions",
     }
 )
 

@@ -35,7 +35,8 @@ ASSISTANT = {
     "max_output_tokens": "100",
 }  # fmt: skip
 VERSION = {"assistant_id": "assistant", "version_id": "version"}
-KEY = {"name": "Swept", "scopes": ["view"]}
+# Of what everybody has who may make keys at all.
+KEY = {"name": "Swept", "scopes": ["keys:manage"]}
 LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
 STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
 RECEIPT = {"receipt_id": "receipt"}
@@ -86,6 +87,14 @@ WORKSPACE = {
     ),
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
+    "key-change": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 200)}, ids={"key_id": "key"},
+        data={"overlap_hours": "1"}, works_read_only=True,
+    ),
     "key-revoke": Route(
         {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, works_read_only=True
     ),
@@ -344,7 +353,16 @@ WORKSPACE |= {
 # /api/v1/, with an API key or with a session that names a workspace.
 API = {
     "key-list": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
-    "key-detail": Route({"DELETE": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "key-detail": Route(
+        {"GET": ("keys:manage", 200), "PATCH": ("keys:manage", 200), "DELETE": ("keys:manage", 204)},
+        ids={"key_id": "key"},
+        data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"POST": ("keys:manage", 200)}, ids={"key_id": "key"}, data={"overlap_hours": 1}, works_read_only=True
+    ),
+    "key-revoke": Route({"POST": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
     "member-list": Route({"GET": ("view", 200)}),
     "member-detail": Route(
         {"PATCH": ("members:manage", 200), "DELETE": ("members:manage", 204)},
@@ -440,7 +458,20 @@ OPENAI = {
         data={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]},
         streams=True,
     ),
+    "embeddings": Route(
+        {"POST": ("chat", 200)}, data={"model": "text-embedding-3-small", "input": "Hello"}, streams=True
+    ),
+    "images": Route({"POST": ("chat", 200)}, data={"prompt": "A fox", "n": 1}, streams=True),
+    "speech": Route(
+        {"POST": ("chat", 200)},
+        data={"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy"},
+        streams=True,
+    ),
+    "transcriptions": Route(
+        {"POST": ("chat", 200)}, data={"model": "whisper-1", "file": b"sound"}, streams=True
+    ),
     "models": Route({"GET": ("view", 200)}),
+    "model": Route({"GET": ("view", 200)}, ids={"name": "model"}, shared=True),
 }
 
 # /api/v1/ without a workspace, each marked `open_api` with its reason: method → status for a visitor, a session, an API
@@ -458,6 +489,8 @@ PUBLIC = {
     "ready": (200, 200, 200),
     "home": (200, 302, 200),
     "me": (302, 200, 200),
+    # One that leads somewhere: tests/assistants/test_openai_making.py.
+    "made-picture": (404, 404, 404),
     # Others' links, real ones and what they answer: tests/accounts/test_invitation_page.py.
     "invitation": (404, 404, 404),
     "own-invitation": (302, 405, 405),

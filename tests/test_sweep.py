@@ -106,6 +106,7 @@ ARGUMENTS = {
     "brand-logo": {"workspace_id": "00000000-0000-4000-8000-000000000000", "name": "made-up"},
     "brand-stylesheet": {"colour": "0b6650"},
     "shared": {"token": "made-up"},
+    "made-picture": {"token": "made-up"},
     "session-end": {"session_id": 1},
     **{
         name: {"public_id": "made-up"}

@@ -76,6 +76,9 @@ ACTIONS: Mapping[str, str] = {
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
+    "api_key.changed": "Changed an API key",
+    "api_key.rotated": "Gave an API key a new secret",
+    "api_key.exposed": "An API key was sent in an address",
     # the workspace
     "workspace.created": "Created the workspace",
     "workspace.resumed": "Resumed the workspace",

@@ -29,7 +29,7 @@ class Source:
 def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> list[Source]:
     """The passages that an answer had before it, by number. No query: whether one is still there shows when it is
     opened."""
-    cited = {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
+    cited = numbers_in(text)
     rows = [item for item in context.get("used", ()) if item.get("kind") == "passage"]
     return [
         Source(
@@ -47,6 +47,11 @@ def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> li
 def _url(request: MemberRequest, item: Mapping[str, Any]) -> str:
     where = {"document_id": item["document"], "passage_id": item["id"]}
     return f"{page_url(request, 'document-passage', **where)}#passage-{item['id']}"
+
+
+def numbers_in(text: str) -> set[int]:
+    """Those that stand in square brackets."""
+    return {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
 
 
 def link(html: str, found: list[Source]) -> str:

@@ -17,7 +17,7 @@ from assistants.llm import catalogue, tokens
 from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import afterwards, chain, endings, estimate, evidence, rights
+from assistants.runs import afterwards, chain, endings, estimate, evidence, rights, uploads
 from assistants.runs.job import Outcome
 from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
@@ -257,6 +257,8 @@ def _end(run: Run, attempt: int, outcome: Outcome, settlement: Settlement | None
 
 def _save_end(run: Run) -> None:
     run.save(update_fields=WRITTEN_AT_END)
+    if upload := uploads.of_request(run.request):
+        transaction.on_commit(lambda: uploads.delete(upload))
     if run.message_id:
         Message.objects.filter(id=run.message_id).update(text=_said_in_all(run))
 
@@ -277,7 +279,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     named: dict[str, Any] = {"provider": chain.booked_as(run), "model": chain.priced_as(run)}
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
-        return Actual(**named, variant=outcome.variant, **used)
+        return Actual(**named, variant=outcome.variant, is_estimated=outcome.is_estimated, **used)
     messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(

@@ -133,7 +133,7 @@ def test_schema_names_every_route_and_is_valid(db):
     assert set(document["paths"]) == {
         f"{API}{path}"
         for path in (
-            "/keys", "/keys/{key_id}",
+            "/keys", "/keys/{key_id}", "/keys/{key_id}/rotate", "/keys/{key_id}/revoke",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",

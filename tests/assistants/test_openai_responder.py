@@ -9,6 +9,7 @@ import httpx2
 import openai
 import pytest
 
+from accounts import api_keys
 from assistants.models import Run
 from assistants.openai import responder
 from assistants.runs import engine as engine_module
@@ -363,7 +364,7 @@ def test_revoked_key_ends_an_open_stream_within_seconds(sdk, key, owner):
 
     stream = iter(ask(sdk, "Tell\n/sim tokens=120 rate=40", stream=True))
     next(stream)
-    services.revoke_api_key(member=owner.member, key_id=ApiKey.objects.get(prefix=key[4:12]).id)
+    services.revoke_api_key(member=owner.member, key_id=ApiKey.objects.get(prefix=api_keys.prefix_of(key)).id)
     begun = time.monotonic()
     rest = list(stream)
     assert time.monotonic() - begun < 3
