@@ -39,6 +39,7 @@ class Job:
     toolbox: Toolbox | None = None
     written: int = 0
     """Output tokens of earlier calls of the same answer, which are among those covered."""
+    kind: str = ""
 
 
 @dataclass

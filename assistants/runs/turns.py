@@ -12,7 +12,7 @@ from assistants.llm.chat import ChatRequest
 from assistants.models import Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Prompt
-from assistants.runs import chain, endings, services
+from assistants.runs import chain, endings, judging, services
 from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome, Server
 from assistants.runs.publisher import RunStream
@@ -47,6 +47,7 @@ def execute(*, workspace_id: UUID, run_id: UUID) -> None:
             outcome = Outcome(state="stopped" if refusal == "person" else "failed", error_code=_code(refusal))
         else:
             outcome, stream = engine.run(job)
+            outcome.gates = judging.gates_of(job.kind, outcome.text)
         if outcome.is_lost:
             logger.warning("the lease was lost; another attempt owns this run")
             return
@@ -70,7 +71,8 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
         if request is None or not servers:
             return None, refusal
-        job = Job(workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox)
+        owned = (workspace_id, run.id, claim.attempt)
+        job = Job(*owned, request, claimed_at, servers, claim.covered, toolbox, kind=run.kind)
         return job, ""
 
 
