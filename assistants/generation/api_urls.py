@@ -1,0 +1,11 @@
+from django.urls import path
+
+from assistants.generation import api
+
+urlpatterns = [
+    path("chat", api.Chat.as_view(), name="chat"),
+    path("ask", api.Ask.as_view(), name="ask"),
+    path("generate", api.Generate.as_view(), name="generate"),
+    path("analyze", api.Analyze.as_view(), name="analyze"),
+    path("runs/<uuid:run_id>/result", api.RunResult.as_view(), name="run-result"),
+]
