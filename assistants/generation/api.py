@@ -17,7 +17,7 @@ from assistants.builder import queries as builder
 from assistants.chat import queries as chat
 from assistants.chat import services as turns
 from assistants.chat.api import AnyAccept
-from assistants.generation import reports, serializers, services, waiting
+from assistants.generation import reports, serializers, services, syntax, waiting
 from assistants.generation.services import Given
 from assistants.models import Assistant, Run
 
@@ -150,7 +150,10 @@ class Analyze(APIView):
 def _given(data: dict[str, Any], language: str) -> list[Given]:
     if data["files"]:
         return [Given(**file) for file in data["files"]]
-    return [Given(f"code.{SNIPPET_ENDS.get(language, 'txt' if language else 'py')}", data["code"])]
+    end = SNIPPET_ENDS.get(language, "txt")
+    if not language and syntax.judge("code.py", data["code"])[0]:
+        end = "py"
+    return [Given(f"code.{end}", data["code"])]
 
 
 def _answered(member: Member, run: Run, *, is_waiting: bool) -> Response:

@@ -44,8 +44,8 @@ def schema_of(paths: list[str]) -> dict[str, Any]:
 
 
 def read(text: str, lines: Mapping[str, int]) -> dict[str, Any]:
-    """`summary`, `risks`, `gates`. `lines`: path → how many it has. A risk in a file that was not given is left out; one
-    at a line that the file does not have keeps its words and has no line."""
+    """`summary`, `risks`, `gates`. `lines`: path → how many it has. A risk in a file that was not given is left out;
+    one at a line that the file does not have keeps its words and has no line."""
     rows, rest, is_whole = answers.read(text, "risks")
     found, astray = [], 0
     for row in rows[:MAX_RISKS]:

@@ -55,7 +55,7 @@ class Given:
 
 
 def generate(*, member: Member, description: str, language: str, framework: str, model: str) -> Run:
-    """The files of a described program, in one run. Raises NothingGiven, RunsStopped, QuotaExceeded, ModelNotOffered."""
+    """The files of a described program. Raises NothingGiven, RunsStopped, QuotaExceeded, ModelNotOffered."""
     if not description.strip():
         raise NothingGiven("Describe what is to be written.")
     wishes = [f"Language: {language}."] if language else []

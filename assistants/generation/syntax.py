@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
 
 import yaml
@@ -102,14 +102,13 @@ def _javascript(text: str) -> None:
     _balance(iter(found))
 
 
-def _balance(chars: object) -> None:
+def _balance(chars: Iterable[tuple[str, int]]) -> None:
     opened: list[tuple[str, int]] = []
-    for char, line in chars:  # type: ignore[attr-defined]
+    for char, line in chars:
         if char in "([{":
             opened.append((char, line))
-        elif char in PAIRS:
-            if not opened or opened.pop()[0] != PAIRS[char]:
-                raise Unparsable(f"line {line}: {char!r} closes nothing")
+        elif char in PAIRS and (not opened or opened.pop()[0] != PAIRS[char]):
+            raise Unparsable(f"line {line}: {char!r} closes nothing")
     if opened:
         raise Unparsable(f"line {opened[-1][1]}: {opened[-1][0]!r} is not closed")
 
@@ -128,7 +127,7 @@ CHECKS: dict[str, tuple[Check, str]] = {
 LANGUAGES = {
     "py": "python", "pyi": "python", "json": "json", "yaml": "yaml", "yml": "yaml", "toml": "toml", "xml": "xml",
     "svg": "xml", "html": "html", "htm": "html", "css": "css", "js": "javascript", "mjs": "javascript",
-    "cjs": "javascript", "md": "markdown", "txt": "text", "ts": "typescript", "tsx": "typescript", "jsx": "javascript-jsx",
+    "cjs": "javascript", "md": "markdown", "txt": "text", "ts": "typescript", "tsx": "typescript", "jsx": "jsx",
     "sh": "shell", "sql": "sql", "go": "go", "rs": "rust", "java": "java", "rb": "ruby", "php": "php", "c": "c",
     "h": "c", "cpp": "cpp", "cs": "csharp", "kt": "kotlin", "swift": "swift", "csv": "csv",
 }  # fmt: skip
