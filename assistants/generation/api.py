@@ -1,11 +1,14 @@
 """One call, one run, its answer: `chat`, `ask`, `generate`, `analyze`."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -16,7 +19,6 @@ from accounts.requests import member_of
 from assistants.builder import queries as builder
 from assistants.chat import queries as chat
 from assistants.chat import services as turns
-from assistants.chat.api import AnyAccept
 from assistants.generation import reports, serializers, services, syntax, waiting
 from assistants.generation.services import Given
 from assistants.models import Assistant, Run
@@ -72,8 +74,18 @@ def _turn(member: Member, data: dict[str, Any]) -> turns.Turn:
     )
 
 
+class StreamOrJson(DefaultContentNegotiation):
+    """Takes every `Accept`: who streams asks for text/event-stream, and a refusal is JSON."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
 class Chat(APIView):
-    content_negotiation_class = AnyAccept
+    content_negotiation_class = StreamOrJson
     required_permissions = {"POST": Permission.CHAT}
 
     @extend_schema(

@@ -72,7 +72,7 @@ def read(text: str) -> Written:
         size = len(file.content.encode(errors="replace"))
         written.files.append(file)
         room -= size
-        written.gates += [path_gate, *_looked_at(file, size, room)]
+        written.gates.extend([path_gate, *_looked_at(file, size, room)])
     if len(usable) > MAX_FILES:
         detail = f"There are {len(usable)} files, and {MAX_FILES} are given at most."
         written.gates.append(Checked(SIZE, "", False, detail))

@@ -9,6 +9,7 @@ from django.db import transaction
 from accounts.permissions import Member
 from assistants.documents import marks
 from assistants.generation import files, paths, risks, structure
+from assistants.llm import catalogue
 from assistants.models import Run
 from assistants.runs import services as runs
 from config import errors
@@ -86,6 +87,15 @@ def analyse(*, member: Member, given: list[Given], language: str, question: str,
         return runs.start_run(member=member, new=new)
 
 
+def _chosen(model: str) -> str:
+    """Raises ModelNotOffered."""
+    if not model:
+        return str(settings.CHAT_MODELS[0])
+    if model not in settings.CHAT_MODELS and not catalogue.resolve(model).is_own:
+        raise catalogue.ModelNotOffered("There is no such model here.", data={"model": model})
+    return model
+
+
 def _refuse(given: list[Given]) -> None:
     if not any(file.content.strip() for file in given):
         raise NothingGiven("Send the code that is to be looked at.")
@@ -120,7 +130,7 @@ def _new(
     extra = {"response_format": {"type": "json_schema", "json_schema": shape}}
     return runs.NewRun(
         kind=kind,
-        model=model or settings.CHAT_MODELS[0],
+        model=_chosen(model),
         prompt=messages,
         max_output_tokens=most,
         request={"messages": messages, "extra": extra, **kept},
