@@ -5,7 +5,7 @@ import json
 import httpx2
 import pytest
 
-from assistants.models import Document, Message, Run
+from assistants.models import AssistantKnowledge, Document, Message, Run
 from tenants.scope import enter
 from tests import factories
 from tests.assistants.books import WORDS
@@ -109,14 +109,17 @@ def test_nobody_chats_in_a_foreign_conversation(web, worker, caller, admin, acme
 
 def test_asked_question_tells_the_passages_that_its_answer_had(caller, acme, owner):
     with enter(acme):
+        made = factories.make_assistant(owner.member, "Personnel")
         document = shelf.keep(owner.member, "Everybody has 30 days of leave in a year.", "leave.txt")
-    body = caller.post("ask", question="How many days of leave?\n/sim text=30 days [1].").json()
+        AssistantKnowledge.objects.create(assistant=made, document=document)
+    question = "How many days of leave?"
+    body = caller.post("ask", question=f"{question}\n/sim text=30 days [1].", assistant=made.slug).json()
     assert body["answer"] == "30 days [1]."
     (source,) = body["sources"]
     assert (source["n"], source["document"], source["name"]) == (1, str(document.id), "leave.txt")
     assert source["is_cited"] is True
     assert_paid_once(body, acme, messages=1)
-    unheard = caller.post("ask", question="How many days of leave?\n/sim text=Many.").json()
+    unheard = caller.post("ask", question=f"{question}\n/sim text=Many.", assistant=made.slug).json()
     assert [row["is_cited"] for row in unheard["sources"]] == [False]
 
 
