@@ -5,10 +5,11 @@ import json
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from assistants.documents import parsing, resumes
+from assistants.documents import resumes
 from assistants.models import Document, ResumeProfile, Run
 from tenants.scope import enter
 from tests import factories
+from tests.assistants.documents import shelf
 
 URL = "/api/v1/resume"
 PROFILE = {
@@ -17,6 +18,11 @@ PROFILE = {
     "skills": ["Baking"],
     "education": [],
 }
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch) -> None:
+    shelf.read_plain_quickly(monkeypatch)
 
 
 @pytest.fixture
@@ -30,9 +36,7 @@ def post(client, **body):
 
 def read(workspace) -> Document:
     with enter(workspace):
-        document = Document.objects.get(kind="resume")
-    parsing.read(workspace_id=workspace.id, document_id=document.id)
-    return document
+        return shelf.read(Document.objects.get(kind="resume"))
 
 
 def fill(acme, text: str, **outcome) -> None:
@@ -99,7 +103,7 @@ def test_refused_resume_leaves_nothing(client, acme, body, status, code):
 
 def test_file_of_another_kind_is_refused(client, acme):
     response = client.post(URL, {"file": SimpleUploadedFile("cv.exe", b"MZ\x00\x01")})
-    assert response.status_code == 422
+    assert response.status_code == 415
     assert response["Content-Type"] == "application/problem+json"
     with enter(acme):
         assert not Document.objects.exists()
