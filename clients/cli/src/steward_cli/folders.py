@@ -34,7 +34,7 @@ def write(folder: Path, files: list[dict[str, Any]], *, force: bool) -> list[Pat
 
 def _target(root: Path, path: str) -> Path:
     parts = PurePosixPath(path).parts
-    is_odd = not parts or path.startswith("/") or any(char in path for char in '\\:\x00')
+    is_odd = not parts or path.startswith("/") or any(char in path for char in "\\:\x00")
     target = root.joinpath(*parts) if not is_odd else root
     inside = target.parent.resolve()
     if is_odd or ".." in parts or ".git" in parts or not inside.is_relative_to(root) or target.is_dir():

@@ -92,7 +92,7 @@ def assistants(as_json: AsJson = False) -> None:
 def run() -> None:
     """Entry point: refusals as words and an exit code, never a traceback."""
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except Refusal as refusal:
         screen.err.print(refusal.message, markup=False, highlight=False, soft_wrap=True)
         sys.exit(refusal.exit_code)
@@ -105,3 +105,4 @@ def run() -> None:
         if show is not None:
             show()
         sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else refusals.OK)

@@ -10,6 +10,7 @@ from steward_cli import refusals, screen, settings, verify
 from steward_cli.service import Service
 
 app = typer.Typer(no_args_is_help=True)
+COLUMNS = ["id", "created_at", "kind", "model", "cost_micro", "state"]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the server’s answer as JSON.")]
 
 
@@ -20,7 +21,11 @@ def list_receipts(as_json: AsJson = False) -> None:
     if as_json:
         screen.as_json(rows)
         return
-    names = [name for name in ("id", "created_at", "settled_at", "kind", "model", "cost_micro", "state") if rows and name in rows[0]]
+    names = [
+        name
+        for name in ("id", "created_at", "settled_at", "kind", "model", "cost_micro", "state")
+        if rows and name in rows[0]
+    ]
     screen.table(names, [[row[name] for name in names] for row in rows])
 
 
@@ -36,7 +41,9 @@ def get(receipt: str, out: Annotated[Path | None, typer.Option("--out", "-o")] =
 
 @app.command(name="verify")
 def verify_file(
-    file: Annotated[Path, typer.Argument(help="A receipt, a log or a consistency proof; - is standard input.")],
+    file: Annotated[
+        Path, typer.Argument(help="A receipt, a log or a consistency proof; - is standard input.")
+    ],
     checkpoint: Annotated[Path | None, typer.Option(help="A checkpoint that you kept.")] = None,
     key: Annotated[Path | None, typer.Option(help="The verifier key that you kept.")] = None,
 ) -> None:

@@ -43,7 +43,12 @@ def bar(used: int, limit: int | None, width: int = 24) -> str:
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A bar that moves while a call goes on; nothing where nobody looks."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(pulse_style="cyan"), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(pulse_style="cyan"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         progress.add_task(what, total=None)
         yield

@@ -52,14 +52,19 @@ def shown(events: Any) -> dict[str, Any]:
     if said and not said.endswith("\n"):
         sys.stdout.write("\n")
     if result is None:
-        raise Refusal("The stream ended before the answer did. `GET runs` knows more.", refusals.UNREACHABLE)
+        raise Refusal(
+            "The stream ended before the answer did; the answer goes on in its conversation.",
+            refusals.UNREACHABLE,
+        )
     if result["problem"]:
         raise Refusal(result["problem"]["detail"], refusals.SERVER, result)
     return dict(result)
 
 
 def ask(
-    text: Annotated[str, typer.Argument(metavar="QUESTION", help="Without it, or with -, standard input.")] = "",
+    text: Annotated[
+        str, typer.Argument(metavar="QUESTION", help="Without it, or with -, standard input.")
+    ] = "",
     assistant: Assistant = "",
     file: Files = None,
     as_json: AsJson = False,
