@@ -53,7 +53,7 @@ def shown(events: Any) -> dict[str, Any]:
         sys.stdout.write("\n")
     if result is None:
         raise Refusal(
-            "The stream ended before the answer did; the answer goes on in its conversation.",
+            "The stream ended too early; the answer goes on in its conversation.",
             refusals.UNREACHABLE,
         )
     if result["problem"]:
