@@ -1,7 +1,7 @@
 """The command `steward` against a server that is made up: what it sends, prints and exits with."""
 
+import io
 import json
-import os
 import tomllib
 from importlib import import_module
 from pathlib import Path
@@ -118,7 +118,7 @@ def test_files_go_with_the_question(server, steward, tmp_path):
 
 
 def test_question_is_read_from_standard_input(monkeypatch):
-    monkeypatch.setattr("sys.stdin", open(os.devnull))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(Refusal):
         talking.question("", [])
 

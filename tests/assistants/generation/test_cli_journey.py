@@ -34,4 +34,9 @@ def test_journey_from_a_question_to_a_receipt_that_verifies(steward, capsys, tmp
     capsys.readouterr()
     assert steward("receipts", "list", "--json") == 0
     receipt = json.loads(capsys.readouterr().out)[0]["id"]
-    assert steward("receipts", "get", receipt, "-o", "receipt.json") in (0, 6)
+    assert steward("receipts", "get", receipt, "-o", "receipt.json") == 0
+    assert steward("receipts", "verify", "receipt.json") == 0
+    assert "VERIFIED" in capsys.readouterr().out
+    altered = (tmp_path / "receipt.json").read_text().replace("gpt-4o-mini", "gpt-4o-main")
+    (tmp_path / "altered.json").write_text(altered)
+    assert steward("receipts", "verify", "altered.json") == 1

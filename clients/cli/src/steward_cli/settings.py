@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
+import typer
 
 from steward_cli.refusals import SIGNED_OUT, Refusal
 
@@ -23,7 +23,7 @@ class Settings:
 
 
 def place() -> Path:
-    return Path(platformdirs.user_config_dir("steward")) / "config.json"
+    return Path(typer.get_app_dir("steward")) / "config.json"
 
 
 def load() -> Settings:
