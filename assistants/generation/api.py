@@ -68,7 +68,7 @@ def _turn(member: Member, data: dict[str, Any]) -> turns.Turn:
             member=member, assistant=_assistant(member, data["assistant"]), text=data["message"]
         )
     conversation = chat.access_conversation(member, data["conversation"])
-    parent = data["parent"] or conversation.current_leaf_id
+    parent = data["parent_id"] or conversation.current_leaf_id
     return turns.send_message(
         member=member, conversation=conversation, text=data["message"], parent_id=parent
     )

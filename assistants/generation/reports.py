@@ -46,8 +46,10 @@ def _answer(run: Run) -> dict[str, Any]:
 
 
 def _place(message_id: UUID | None) -> dict[str, Any]:
-    rows = Message.objects.filter(id=message_id).values_list("conversation_id", "parent_id")
-    conversation, question = (rows.first() if message_id else None) or (None, None)
+    conversation, question = None, None
+    if message_id is not None:
+        rows = Message.objects.filter(id=message_id).values_list("conversation_id", "parent_id")
+        conversation, question = rows.first() or (None, None)
     return {
         "conversation": str(conversation) if conversation else None,
         "question": str(question) if question else None,

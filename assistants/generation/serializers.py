@@ -6,11 +6,11 @@ from assistants.generation import risks, services
 
 
 class ChatSerializer(serializers.Serializer):
-    """`conversation`: the turn goes on there, at `parent` or where it was left; without it a new one begins."""
+    """`conversation`: the turn goes on there, at `parent_id` or where it was left; without it a new one begins."""
 
     message = serializers.CharField(trim_whitespace=False)
     conversation = serializers.UUIDField(required=False, allow_null=True, default=None)
-    parent = serializers.UUIDField(required=False, allow_null=True, default=None)
+    parent_id = serializers.UUIDField(required=False, allow_null=True, default=None)
     assistant = serializers.CharField(
         required=False,
         allow_null=True,
@@ -42,7 +42,9 @@ class AnalyzeSerializer(serializers.Serializer):
     """Either `code` or `files`."""
 
     code = serializers.CharField(required=False, allow_blank=True, default="", trim_whitespace=False)
-    files = GivenFileSerializer(many=True, required=False, default=list, max_length=services.MAX_GIVEN)
+    files = serializers.ListField(
+        child=GivenFileSerializer(), required=False, default=list, max_length=services.MAX_GIVEN
+    )
     language = serializers.CharField(required=False, allow_blank=True, default="", max_length=40)
     question = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=services.MAX_TEXT

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
+from typing import Any
 
 import yaml
 from defusedxml import ElementTree
@@ -51,13 +52,16 @@ def _yaml(text: str) -> None:
         for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             name = getattr(event, "anchor", None)
             if isinstance(event, yaml.AliasEvent) and name not in anchors:
-                raise Unparsable(f"line {event.start_mark.line + 1}: nothing is called {name!r}")
+                raise Unparsable(f"line {_line(event.start_mark)}: nothing is called {name!r}")
             anchors |= {name} if name else set()
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise Unparsable(f"line {line}: {error.problem or error.context}") from error
+        raise Unparsable(f"line {_line(error.problem_mark)}: {error.problem or error.context}") from error
     except yaml.YAMLError as error:
         raise Unparsable("it holds characters that YAML does not allow") from error
+
+
+def _line(mark: Any) -> int:
+    return mark.line + 1 if mark is not None else 1
 
 
 def _xml(text: str) -> None:
