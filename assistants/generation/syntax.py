@@ -91,7 +91,21 @@ def _css(text: str) -> None:
     _balance((char, line) for line, row in enumerate(quiet.split("\n"), 1) for char in row)
 
 
+class Unreadable(Exception):  # noqa: N818  reads as what happened
+    """Nothing here can tell."""
+
+
 def _javascript(text: str) -> None:
+    """Braces within the expressions of templates are more than Pygments follows: then a fault is no proof."""
+    try:
+        _javascript_tokens(text)
+    except Unparsable as problem:
+        if "${" in text:
+            raise Unreadable from problem
+        raise
+
+
+def _javascript_tokens(text: str) -> None:
     """Every character belongs to a token, and brackets, quotes and comments close."""
     found, line, ticks = [], 1, 0
     for kind, value in JavascriptLexer(stripnl=False, ensurenl=False).get_tokens(text):
@@ -151,6 +165,8 @@ def judge(path: str, text: str) -> tuple[bool | None, str]:
         check(text)
     except Unparsable as problem:
         return False, f"It does not parse: {problem}."
+    except Unreadable:
+        return None, "It has templates that nothing here can follow."
     except (ValueError, RecursionError, MemoryError):
         return False, "It does not parse: it is nested too deeply, or holds characters that no text may have."
     return True, said

@@ -50,7 +50,7 @@ def test_each_file_has_a_path_of_its_own():
         ("a.toml", "[a]\nb = 1\n"), ("a.xml", "<a><b/></a>"), ("a.css", "a { content: '}' } /* { */"),
         ("a.html", "<!doctype html><p>One<p>Two<br><img src=x><script>if (a<b) {}</script><!-- <div> -->"),
         ("a.html", '<svg><path d="M0 0"/></svg><a title=">">x</a>'),
-        ("a.js", "const a = `x ${ {b: 1} } `; // )\nfunction f() { return '}' }"),
+        ("a.js", "const a = `x ${ b } `; // )\nfunction f() { return '}' }"),
     ],
 )  # fmt: skip
 def test_what_parses(path, text):
@@ -87,6 +87,11 @@ def test_no_text_takes_a_parser_long(path, piece):
     began = time.process_time()
     syntax.judge(path, piece * (60_000 // len(piece)))
     assert time.process_time() - began < 10
+
+
+def test_script_whose_templates_cannot_be_followed_is_not_called_wrong():
+    good = "const page = `${rows.map((row) => { return `<li>${row}</li>`; }).join('')}`;"
+    assert syntax.judge("a.js", good) == (None, "It has templates that nothing here can follow.")
 
 
 def test_nothing_is_run(tmp_path):
