@@ -10,6 +10,7 @@ from tenants.scope import enter
 from tests import factories
 from tests.assistants.books import WORDS
 from tests.assistants.documents import shelf
+from tests.assistants.streams import wait_until
 from usage.models import Hold, LedgerEntry, Meter, Window
 from usage.receipts.models import Receipt
 
@@ -197,6 +198,9 @@ def test_generation_in_the_background_is_stopped_and_looked_at(caller, acme):
     assert (begun.status_code, body["files"], body["receipt"]) == (202, [], None)
     assert body["state"] in ("queued", "running")
     assert caller.client.post(f"/runs/{body['run']}/stop").status_code == 204
+    wait_until(lambda: run_of(body, acme).is_final, "the run did not stop")
+    stopped = caller.get(f"runs/{body['run']}/result").json()
+    assert (stopped["state"], stopped["problem"]) == ("stopped", None)
 
 
 def test_generation_beyond_its_limit_is_refused_and_nothing_is_begun(web, worker, committed):
