@@ -24,6 +24,10 @@ ROUTES = frozenset(
     {
         "workspace:run-events",
         "api:run-events",
+        "api:chat",
+        "api:ask",
+        "api:generate",
+        "api:analyze",
         "openai:chat-completions",
         "embed-events",
         "openai:embeddings",

@@ -401,6 +401,13 @@ API = {
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
     "run-events": Route({"GET": ("view", 200)}, ids={"run_id": "live_run"}, streams=True),
     "run-stop": Route({"POST": ("chat", 204)}, ids={"run_id": "live_run"}, works_read_only=True),
+    "chat": Route({"POST": ("chat", 200)}, data={"message": "Hello"}, streams=True),
+    "ask": Route({"POST": ("chat", 200)}, data={"question": "Hello"}, streams=True),
+    "generate": Route({"POST": ("chat", 200)}, data={"description": "A greeting"}, streams=True),
+    "analyze": Route({"POST": ("chat", 200)}, data={"code": "print(1)"}, streams=True),
+    # Nobody has one: tests/assistants/generation/test_resume_api.py.
+    "resume": Route({"GET": ("view", 404), "POST": ("chat", 202)}, data={"text": "I bake."}),
+    "run-result": Route(SEES, ids={"run_id": "run"}),
     "usage-current": Route(SEES),
     "usage-history": Route(SEES),
     "usage-limits": Route(SEES),

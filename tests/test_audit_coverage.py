@@ -96,6 +96,8 @@ WITHOUT_ENTRY = {
     "assistants.library.services.set_tags": TIDY,
     "assistants.library.services.undo": NOTHING_NEW,
     "assistants.library.sharing.revoke": NOTHING_NEW,
+    "assistants.generation.services.analyse": TURN,
+    "assistants.generation.services.generate": TURN,
     "assistants.openai.services.start_chat_completion": TURN,
     "assistants.openai.services.start_making": TURN,
     "assistants.runs.services.begin_run": TURN,

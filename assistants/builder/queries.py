@@ -57,6 +57,14 @@ def access_assistant(member: Member, assistant_id: UUID) -> Assistant:
     return assistant
 
 
+def access_named(member: Member, slug: str) -> Assistant:
+    """Raises NotFound."""
+    assistant = list_assistants(member).filter(slug=slug).first()
+    if assistant is None:
+        raise errors.NotFound()
+    return assistant
+
+
 def get_default_assistant(member: Member) -> Assistant:
     """The first one that the member may use. Raises NotFound when all were archived."""
     assistant = list_assistants(member).first()

@@ -26,10 +26,15 @@ class Source:
     is_cited: bool
 
 
+def cited(text: str) -> set[int]:
+    """The numbers that an answer names."""
+    return {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
+
+
 def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> list[Source]:
     """The passages that an answer had before it, by number. No query: whether one is still there shows when it is
     opened."""
-    cited = numbers_in(text)
+    numbers = cited(text)
     rows = [item for item in context.get("used", ()) if item.get("kind") == "passage"]
     return [
         Source(
@@ -38,7 +43,7 @@ def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> li
             item["page"],
             item.get("heading", ""),
             _url(request, item),
-            item["n"] in cited,
+            item["n"] in numbers,
         )
         for item in rows
     ]
@@ -47,11 +52,6 @@ def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> li
 def _url(request: MemberRequest, item: Mapping[str, Any]) -> str:
     where = {"document_id": item["document"], "passage_id": item["id"]}
     return f"{page_url(request, 'document-passage', **where)}#passage-{item['id']}"
-
-
-def numbers_in(text: str) -> set[int]:
-    """Those that stand in square brackets."""
-    return {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
 
 
 def link(html: str, found: list[Source]) -> str:

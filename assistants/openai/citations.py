@@ -8,7 +8,7 @@ from assistants.models import Run
 
 def of_run(run: Run) -> list[dict[str, Any]]:
     """By number, those that its text names."""
-    cited = citing.numbers_in(run.text)
+    named = citing.cited(run.text)
     rows = [item for item in run.context.get("used", ()) if item.get("kind") == "passage"]
     return [
         {

@@ -42,6 +42,7 @@ class Job:
     """Output tokens of earlier calls of the same answer, which are among those covered."""
     call: Call | None = None
     """What is asked where it is no chat."""
+    kind: str = ""
 
 
 @dataclass

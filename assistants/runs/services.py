@@ -280,7 +280,7 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
         return Actual(**named, variant=outcome.variant, is_estimated=outcome.is_estimated, **used)
-    messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
+    counted: dict[str, Any] = estimate.counted(run.kind, is_continued=CONTINUES in run.request)
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
@@ -289,12 +289,12 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
             **named,
             input_tokens=run.input_tokens,
             output_tokens=tokens.count(spoken),
-            messages=messages,
+            **counted,
             is_estimated=True,
         )
     return Actual(
         **named,
-        messages=messages,
+        **counted,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,

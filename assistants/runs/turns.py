@@ -13,7 +13,7 @@ from assistants.llm.chat import ChatRequest
 from assistants.models import Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Prompt
-from assistants.runs import chain, endings, services
+from assistants.runs import chain, endings, judging, services
 from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome, Server
 from assistants.runs.publisher import RunStream
@@ -50,6 +50,7 @@ def execute(*, workspace_id: UUID, run_id: UUID) -> None:
             outcome = Outcome(state="stopped" if refusal == "person" else "failed", error_code=_code(refusal))
         else:
             outcome, stream = engine.run(job)
+            outcome.gates = judging.gates_of(job.kind, outcome.text)
         if outcome.is_lost:
             logger.warning("the lease was lost; another attempt owns this run")
             return
@@ -73,9 +74,10 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
         servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
         if request is None or not servers:
             return None, refusal
+        owned = (workspace_id, run.id, claim.attempt)
         job = Job(
-            workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox,
-            call=_call_of(run, request),
+            *owned, request, claimed_at, servers, claim.covered, toolbox,
+            call=_call_of(run, request), kind=run.kind,
         )  # fmt: skip
         return job, ""
 

@@ -140,6 +140,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",
             "/conversations", "/conversations/{conversation_id}/messages",
             "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
             "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
             "/receipts", "/receipts/{receipt_id}", "/tecp/verify",
