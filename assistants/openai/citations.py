@@ -20,5 +20,5 @@ def of_run(run: Run) -> list[dict[str, Any]]:
             "heading": row.get("heading", ""),
         }
         for row in sorted(rows, key=lambda row: row["n"])
-        if row["n"] in cited
+        if row["n"] in named
     ]
