@@ -1,5 +1,6 @@
 from django.db import transaction
 
+from accounts.idempotency import services as idempotency
 from accounts.permissions import Member
 from assistants.models import Run
 from assistants.openai.requests import ChatCall
@@ -19,3 +20,13 @@ def start_chat_completion(*, member: Member, call: ChatCall) -> Run:
             request=request,
         )
         return runs.start_run(member=member, new=new)
+
+
+def earlier_run() -> Run | None:
+    """What the first call with this Idempotency-Key started, running or ended. None for the first, and after one that
+    failed and cost nothing: it is tried anew."""
+    run_id = idempotency.earlier_run()
+    run = Run.objects.filter(id=run_id).first() if run_id else None
+    if run is None or (run.state == Run.State.FAILED and not run.receipt_id):
+        return None
+    return run

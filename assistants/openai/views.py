@@ -5,6 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import permissions
+from accounts.idempotency.middleware import attaches_to_runs
 from accounts.permissions import Permission
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder_queries
@@ -14,10 +15,11 @@ from assistants.openai import requests, responder, services
 
 @csrf_exempt
 @require_POST
+@attaches_to_runs
 def chat_completions(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
     call = requests.read(request)
-    run = services.start_chat_completion(member=request.member, call=call)
+    run = services.earlier_run() or services.start_chat_completion(member=request.member, call=call)
     return responder.respond(request.member, run, call)
 
 

@@ -90,6 +90,7 @@ MIDDLEWARE = [
     "accounts.middleware.MemberMiddleware",
     "usage.pace.middleware.PaceMiddleware",
     "usage.features.middleware.FeaturesMiddleware",
+    "accounts.idempotency.middleware.IdempotencyMiddleware",
 ]
 
 TEMPLATES = [
