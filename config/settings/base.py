@@ -91,6 +91,7 @@ MIDDLEWARE = [
     "usage.pace.middleware.PaceMiddleware",
     "usage.features.middleware.FeaturesMiddleware",
     "accounts.idempotency.middleware.IdempotencyMiddleware",
+    "config.preconditions.PreconditionMiddleware",
 ]
 
 TEMPLATES = [
