@@ -10,6 +10,7 @@ from django.db.models.functions import Lower
 
 from accounts import api_keys
 from accounts.handoff.models import HostSession  # noqa: F401  a topic of its own
+from accounts.idempotency.models import IdempotentCall  # noqa: F401  a topic of its own
 from accounts.legal.models import Consent  # noqa: F401  a topic of its own
 from accounts.mails.models import Mail  # noqa: F401  a topic of its own
 from accounts.members.models import Invitation  # noqa: F401  a topic of its own

@@ -131,6 +131,13 @@ HOLDINGS: list[Holding] = [
         workspace=deleted(lambda workspace_id: ApiKey.objects.filter(membership__workspace_id=workspace_id)),
     ),
     Exported(
+        "accounts.IdempotentCall",
+        "Calls that may be repeated, of the last day",
+        ("method", "path", "status", "created_at"),
+        person=deleted(of_user("accounts.IdempotentCall")),
+        workspace=deleted(in_workspace("accounts.IdempotentCall")),
+    ),
+    Exported(
         "accounts.Membership",
         "Workspaces you are in",
         ("id", "workspace__name", "workspace__slug", "user__email", "user__display_name", "role", "created_at"),

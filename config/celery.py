@@ -72,6 +72,11 @@ app.conf.update(
             "schedule": crontab(hour=3, minute=25),
             "options": {"expires": 3600},
         },
+        "forget-idempotent-calls": {
+            "task": "accounts.tasks.forget_idempotent_calls",
+            "schedule": crontab(minute=45),
+            "options": {"expires": 1800},
+        },
         "sweep-privacy": {
             "task": "accounts.tasks.sweep_privacy",
             "schedule": RETRY_SECONDS,

@@ -26,6 +26,7 @@ FREE_TO_GO = "a person hides a notice from themselves"
 OWN_MEMORY = "what assistants remember of one person, by that person; the shared layer has its entries"
 DERIVED = "made anew from what is there; runs, ledger and receipts tell of it"
 VISITORS = "what one visitor of a site may ask, as its chat's settings say: those have an entry"
+REPEATS = "whether a call came before; what the call does has its own entry"
 TIDY = "how a person keeps their own conversations: no right changes, nothing is lost"
 
 # Services that can change something without an entry. Each with the reason.
@@ -61,6 +62,12 @@ WITHOUT_ENTRY = {
     "accounts.signin.services.tell_factor_change": MAIL,
     "accounts.services.enrol": "part of adding a member or accepting an invitation, which are entered",
     "accounts.privacy.erasing.run": STEP,
+    "accounts.idempotency.services.bind_run": REPEATS,
+    "accounts.idempotency.services.claim": REPEATS,
+    "accounts.idempotency.services.finish": REPEATS,
+    "accounts.idempotency.services.forget_old": REPEATS,
+    "accounts.idempotency.services.free": REPEATS,
+    "accounts.idempotency.services.wait_on": REPEATS,
     "accounts.privacy.services.sweep": "wakes what waits, and deletes files that are over",
     "accounts.keys.services.note_exposure": NOTHING_NEW,
     "accounts.keys.services.note_use": "to the minute, on calls of keys; the key's page shows it",

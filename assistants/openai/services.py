@@ -2,6 +2,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.idempotency import services as idempotency
 from accounts.permissions import Member
 from assistants.models import Run
 from assistants.openai.making import Making
@@ -59,4 +60,14 @@ def start_making(*, member: Member, making: Making) -> Run:
     finally:
         if not is_started and making.upload:
             uploads.delete(making.upload["upload"])
+    return run
+
+
+def earlier_run() -> Run | None:
+    """What the first call with this Idempotency-Key started, running or ended. None for the first, and after one that
+    failed and cost nothing: it is tried anew."""
+    run_id = idempotency.earlier_run()
+    run = Run.objects.filter(id=run_id).first() if run_id else None
+    if run is None or (run.state == Run.State.FAILED and not run.receipt_id):
+        return None
     return run

@@ -5,6 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts import permissions
+from accounts.idempotency.middleware import attaches_to_runs
 from accounts.permissions import Permission
 from accounts.requests import MemberRequest
 from assistants.openai import audio, listing, making, pictures, requests, responder, services
@@ -13,10 +14,11 @@ from assistants.openai import embeddings as embeddings_requests
 
 @csrf_exempt
 @require_POST
+@attaches_to_runs
 def chat_completions(request: MemberRequest) -> HttpResponse:
     permissions.check(request.member, Permission.CHAT)
     call = requests.read(request)
-    run = services.start_chat_completion(member=request.member, call=call)
+    run = services.earlier_run() or services.start_chat_completion(member=request.member, call=call)
     return responder.respond(request.member, run, call)
 
 

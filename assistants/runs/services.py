@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from accounts.idempotency import services as idempotency
 from accounts.models import PersonReference
 from accounts.permissions import Member
 from assistants.llm import catalogue, tokens
@@ -94,6 +95,7 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         input_tokens=input_tokens,
         created_at=now,
     )
+    idempotency.bind_run(run_id)
     if not (hold.is_waiting or new.is_run_here):
         transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
     return run

@@ -91,6 +91,8 @@ MIDDLEWARE = [
     "accounts.middleware.MemberMiddleware",
     "usage.pace.middleware.PaceMiddleware",
     "usage.features.middleware.FeaturesMiddleware",
+    "accounts.idempotency.middleware.IdempotencyMiddleware",
+    "config.preconditions.PreconditionMiddleware",
 ]
 
 TEMPLATES = [
@@ -176,7 +178,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "config.api_errors.exception_handler",
     "PAGE_SIZE": 50,
 }

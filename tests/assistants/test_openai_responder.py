@@ -71,6 +71,32 @@ def test_whole_answer(sdk, acme):
     assert Hold.objects.get(id=run.id).api_key_id is not None
 
 
+def test_whole_answer_says_what_it_cost(sdk, acme):
+    raw = sdk.chat.completions.with_raw_response.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": "Count"}]
+    )
+    run = run_of(raw.parse(), acme)
+    assert run.receipt_id is not None
+    told = [raw.headers[f"Steward-{name}"] for name in ("Run-Id", "Cost-Micro", "Receipt-Id")]
+    assert told == [str(run.id), str(run.cost_micro), str(run.receipt_id)]
+
+
+def test_stream_says_what_it_cost_beside_its_usage(sdk, acme):
+    chunks = list(ask(sdk, "Count", stream=True, stream_options={"include_usage": True}))
+    run = run_of(chunks[-1], acme)
+    expected = {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": str(run.receipt_id)}
+    assert chunks[-1].steward == expected
+
+
+def test_repeated_call_with_a_key_is_answered_from_the_one_run(sdk, acme):
+    def call():
+        return ask(sdk, "Count", extra_headers={"Idempotency-Key": "one"})
+
+    first, second = call(), call()
+    assert (first.id, first.choices[0].message) == (second.id, second.choices[0].message)
+    assert_charged_once(run_of(first, acme), output_tokens=first.usage.completion_tokens)
+
+
 def test_answer_of_an_assistant(sdk, acme):
     answer = ask(sdk, f"Count\n/sim text={WORDS}", model="assistant:steward")
     assert answer.model == "assistant:steward"

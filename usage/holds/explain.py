@@ -72,7 +72,8 @@ def refusal(request: HoldRequest, answer: dict[str, Any]) -> QuotaExceeded:
         return QuotaExceeded(message, code=code, data={"limits": [], "upgrade_url": upgrade_url})
     limits = [describe(line, zone=request.zone, anchor_day=request.anchor_day) for line in answer["short"]]
     text = " ".join(limit["text"] for limit in limits)
-    return QuotaExceeded(text, data={"limits": limits, "upgrade_url": upgrade_url})
+    first = {name: limits[0][name] for name in ("limit", "used", "held", "resets_at")} if limits else {}
+    return QuotaExceeded(text, data={**first, "limits": limits, "upgrade_url": upgrade_url})
 
 
 def describe(line: dict[str, Any], *, zone: str, anchor_day: int = 1) -> dict[str, Any]:
