@@ -73,6 +73,14 @@ ACTIONS: Mapping[str, str] = {
     "provider.tested": "Tested a model provider",
     "provider.models_chosen": "Chose which models of a provider may be used",
     "provider.key_resealed": "Sealed a model provider’s key anew",
+    # webhooks
+    "webhook.created": "Added a webhook",
+    "webhook.changed": "Changed a webhook",
+    "webhook.rotated": "Renewed the secret of a webhook",
+    "webhook.deleted": "Deleted a webhook",
+    "webhook.tested": "Sent a test to a webhook",
+    "webhook.redelivered": "Sent a message to a webhook again",
+    "webhook.disabled": "Switched a webhook off that did not take its messages",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
