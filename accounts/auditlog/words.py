@@ -212,6 +212,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "members": ("Members and roles", ("member", "invitation", "ownership")),
     "keys": ("API keys", ("api_key",)),
+    "webhooks": ("Webhooks", ("webhook",)),
     "workspace": ("Workspace, domains and models", ("workspace", "domain", "provider")),
     "billing": (
         "Billing",
@@ -233,6 +234,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OBJECTS: Mapping[str, str] = {
     "api_key": "API key",
+    "webhook": "Webhook",
     "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",

@@ -108,7 +108,9 @@ def _switched(endpoint: WebhookEndpoint, *, is_active: bool) -> dict[str, str]:
     return {"state": WebhookEndpoint.State.ACTIVE, "disabled_reason": ""}
 
 
-def rotate(*, caller: Caller, endpoint_id: UUID, overlap_hours: int = OVERLAP_HOURS) -> tuple[WebhookEndpoint, str]:
+def rotate(
+    *, caller: Caller, endpoint_id: UUID, overlap_hours: int = OVERLAP_HOURS
+) -> tuple[WebhookEndpoint, str]:
     """A new secret, shown this once. Until the overlap ends the former one signs too. Raises NotFound."""
     with transaction.atomic():
         endpoint = _lock(caller, endpoint_id)
