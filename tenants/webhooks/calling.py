@@ -44,7 +44,7 @@ class Answer:
 
 
 def check_address(url: str) -> None:
-    """Raises AddressRefused for what can be told without a look-up; where a name leads is looked at when it is dialled."""
+    """Raises AddressRefused for what can be told without a look-up. Where a name leads is looked at when dialled."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -230,7 +230,7 @@ def test_workspace_has_so_many_senders(db, acme, receivers):
 
 
 def test_hanging_receiver_slows_nobody_else(committed, receivers):
-    workspace = factories.make_workspace()
+    workspace = factories.make_workspace(factories.make_user())
     dead, well = receivers(), receivers()
     dead.goes_on.clear()
     hanging, _ = add(workspace, dead)
