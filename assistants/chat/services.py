@@ -29,6 +29,7 @@ from assistants.prompting.types import Ask
 from assistants.runs import services as runs
 from config import errors
 from tenants import audit
+from tenants.webhooks import emission
 
 TITLE_LENGTH = 60
 
@@ -107,6 +108,13 @@ def _begin(
         actor=member.actor,
         workspace_id=member.workspace_id,
         target=("conversation", conversation.id),
+    )
+    emission.emit(
+        "conversation.created",
+        workspace_id=member.workspace_id,
+        conversation_id=conversation.id,
+        user_id=member.user_id,
+        assistant_id=assistant.id,
     )
     return conversation
 
@@ -248,6 +256,13 @@ def fork(*, member: Member, message: Message) -> Conversation:
             # What was said before was read where it was said.
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
+        )
+        emission.emit(
+            "conversation.created",
+            workspace_id=member.workspace_id,
+            conversation_id=made.id,
+            user_id=member.user_id,
+            assistant_id=source.assistant.id,
         )
         rows = _copied(made, branch)
         Message.objects.bulk_create(rows)

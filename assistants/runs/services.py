@@ -17,7 +17,7 @@ from assistants.llm import catalogue, tokens
 from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import afterwards, chain, endings, estimate, evidence, rights
+from assistants.runs import afterwards, chain, endings, estimate, evidence, rights, telling
 from assistants.runs.job import Outcome
 from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
@@ -257,6 +257,7 @@ def _save_end(run: Run) -> None:
     run.save(update_fields=WRITTEN_AT_END)
     if run.message_id:
         Message.objects.filter(id=run.message_id).update(text=_said_in_all(run))
+    telling.tell_end(run)
 
 
 def _said_in_all(run: Run) -> str:

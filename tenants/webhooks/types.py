@@ -20,27 +20,12 @@ RUN = {
     "error_code": "why it failed, else empty",
     "model": "the model that was asked for",
     "assistant_id": "the assistant, or null",
-    "conversation_id": "the conversation, or null",
+    "user_id": "whose it is",
+    "message_id": "the message that it answers with, or null",
     "receipt_id": "its receipt, or null",
     "input_tokens": "what was read",
     "output_tokens": "what was written",
     "cost_micro": "what it cost, in millionths of a dollar",
-}
-LIMIT = {
-    "limit_id": "the limit",
-    "subject": "whom it binds: `workspace`, `person`, `assistant`, `api_key` or another",
-    "meter": "what it counts",
-    "window": "`day`, `month` and others",
-    "threshold": "the share that was passed, in percent",
-    "amount": "the limit",
-    "used": "what was used of it",
-    "resets_at": "when it starts anew, or null",
-}
-INVOICE = {
-    "invoice_id": "its id at the payment service",
-    "status": "`open`, `paid` and others",
-    "amount_due": "in the currency’s smallest unit",
-    "currency": "three letters",
 }
 MEMBER = {"membership_id": "the membership", "user_id": "the person", "role": "their role"}
 TEST = EventType("webhook.test", "Test", {"endpoint_id": "the endpoint that the test was asked for"})
@@ -50,17 +35,11 @@ EVENT_TYPES = (
     EventType(
         "conversation.created",
         "A conversation was begun",
-        {"conversation_id": "the conversation", "assistant_id": "its assistant, or null"},
-    ),
-    EventType("limit.warning", "A limit is close", LIMIT),
-    EventType("limit.reached", "A limit is reached", LIMIT),
-    EventType("invoice.created", "An invoice was made", INVOICE),
-    EventType("invoice.paid", "An invoice was paid", INVOICE),
-    EventType("invoice.payment_failed", "A payment failed", INVOICE),
-    EventType(
-        "subscription.changed",
-        "The subscription changed",
-        {"plan": "the plan that is in effect now", "former_plan": "the plan before"},
+        {
+            "conversation_id": "the conversation",
+            "user_id": "whose it is",
+            "assistant_id": "its assistant, or null",
+        },
     ),
     EventType("member.added", "Somebody joined", MEMBER),
     EventType("member.removed", "Somebody left, or was removed", MEMBER),

@@ -103,7 +103,7 @@ def test_both_secrets_verify_while_rotating(db, acme, receivers):
     told = Webhook(secret).verify(body, headers)
     assert Webhook(former).verify(body, headers) == told
     assert told["type"] == "conversation.created"
-    assert told["data"] == {"conversation_id": str(acme.id), "assistant_id": None}
+    assert told["data"] == {"conversation_id": str(acme.id), "user_id": None, "assistant_id": None}
     tried = WebhookAttempt.objects.get(delivery__endpoint=endpoint)
     assert (tried.status, len(tried.body), "webhook-signature" in tried.headers) == (200, 4096, False)
     assert "\0" not in tried.body
@@ -125,7 +125,11 @@ def test_nobody_who_wants_it_costs_one_statement(db, acme, globex, receivers, as
     add(globex, receivers())
     with transaction.atomic(), assert_queries(1):
         told = emission.emit(
-            "conversation.created", workspace_id=acme.id, conversation_id=acme.id, assistant_id=None
+            "conversation.created",
+            workspace_id=acme.id,
+            conversation_id=acme.id,
+            user_id=None,
+            assistant_id=None,
         )
     assert (told, WebhookMessage.objects.count()) == (0, 0)
 
