@@ -27,6 +27,12 @@ RUN = {
     "output_tokens": "what was written",
     "cost_micro": "what it cost, in millionths of a dollar",
 }
+LIMIT = {
+    "limit_id": "the limit",
+    "window_start": "the day on which its present window began",
+    "used": "what was used of it",
+    "amount": "the limit",
+}
 MEMBER = {"membership_id": "the membership", "user_id": "the person", "role": "their role"}
 TEST = EventType("webhook.test", "Test", {"endpoint_id": "the endpoint that the test was asked for"})
 EVENT_TYPES = (
@@ -41,6 +47,8 @@ EVENT_TYPES = (
             "assistant_id": "its assistant, or null",
         },
     ),
+    EventType("limit.warning", "A limit is close", LIMIT),
+    EventType("limit.reached", "A limit is reached", LIMIT),
     EventType("member.added", "Somebody joined", MEMBER),
     EventType("member.removed", "Somebody left, or was removed", MEMBER),
     EventType("member.role_changed", "Somebody’s role changed", MEMBER | {"former_role": "the role before"}),

@@ -131,6 +131,12 @@ def test_schema_names_every_route_and_is_valid(db):
     document = factories.browser().get("/api/schema/?format=json").json()
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
+        "/api/v1/webhooks",
+        "/api/v1/webhooks/{endpoint_id}",
+        "/api/v1/webhooks/{endpoint_id}/rotate",
+        "/api/v1/webhooks/{endpoint_id}/test",
+        "/api/v1/webhooks/{endpoint_id}/deliveries",
+        "/api/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver",
         f"{API}{path}"
         for path in (
             "/keys", "/keys/{key_id}",

@@ -85,6 +85,7 @@ def tell(workspace, count: int = 1) -> None:
                 "conversation.created",
                 workspace_id=workspace.id,
                 conversation_id=workspace.id,
+                user_id=None,
                 assistant_id=None,
             )
 
