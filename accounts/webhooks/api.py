@@ -107,8 +107,6 @@ class DeliveryList(generics.ListAPIView):
     required_permissions = {"GET": MANAGES}
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
-        if getattr(self, "swagger_fake_view", False):
-            return WebhookDelivery.objects.none()
         return queries.list_deliveries(member_of(self.request).workspace_id, self.kwargs["endpoint_id"])
 
 

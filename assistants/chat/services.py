@@ -109,14 +109,18 @@ def _begin(
         workspace_id=member.workspace_id,
         target=("conversation", conversation.id),
     )
+    _tell_begun(member, conversation)
+    return conversation
+
+
+def _tell_begun(member: Member, made: Conversation) -> None:
     emission.emit(
         "conversation.created",
         workspace_id=member.workspace_id,
-        conversation_id=conversation.id,
+        conversation_id=made.id,
         user_id=member.user_id,
-        assistant_id=assistant.id,
+        assistant_id=made.assistant_id,
     )
-    return conversation
 
 
 def send_message(
@@ -257,13 +261,7 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
-        emission.emit(
-            "conversation.created",
-            workspace_id=member.workspace_id,
-            conversation_id=made.id,
-            user_id=member.user_id,
-            assistant_id=source.assistant.id,
-        )
+        _tell_begun(member, made)
         rows = _copied(made, branch)
         Message.objects.bulk_create(rows)
         attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))

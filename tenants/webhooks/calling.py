@@ -10,7 +10,6 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
 from django.conf import settings
 from urllib3.exceptions import HTTPError
 
@@ -75,16 +74,22 @@ def send(url: str, *, body: str, headers: Mapping[str, str]) -> Answer:
     try:
         with outbound.GuardedSession(_dialling(lines)) as session:
             found = _post(session, url, body, headers)
-    except CallRefused:
-        found = Answer(None, error="refused")
     except (CallFailed, HTTPError, OSError, ValueError) as error:
-        is_late = lines.is_hung_up or isinstance(error, requests.Timeout)
-        found = Answer(None, error="timeout" if is_late else "unreachable")
+        found = Answer(None, error=_word(error, is_late=lines.is_hung_up))
     finally:
         watch.cancel()
         lines.close()
     took_ms = int((monotonic() - began) * 1000)
     return Answer(found.status, found.body, found.error, took_ms, found.retry_after)
+
+
+def _word(error: BaseException, *, is_late: bool) -> str:
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, CallRefused):
+            return "refused"
+        found = found.__cause__ or found.__context__
+    return "timeout" if is_late or isinstance(error, outbound.TimedOut) else "unreachable"
 
 
 def _dialling(lines: outbound.Lines) -> Callable[[str, int, Any], socket.socket]:
@@ -95,7 +100,7 @@ def _dialling(lines: outbound.Lines) -> Callable[[str, int, Any], socket.socket]
     return dial
 
 
-def _post(session: requests.Session, url: str, body: str, headers: Mapping[str, str]) -> Answer:
+def _post(session: outbound.GuardedSession, url: str, body: str, headers: Mapping[str, str]) -> Answer:
     check_or_refuse(url)
     sent = {**headers, "accept-encoding": "identity"}
     with session.post(

@@ -131,14 +131,10 @@ def test_schema_names_every_route_and_is_valid(db):
     document = factories.browser().get("/api/schema/?format=json").json()
     assert document["openapi"].startswith("3.1")
     assert set(document["paths"]) == {
-        "/api/v1/webhooks",
-        "/api/v1/webhooks/{endpoint_id}",
-        "/api/v1/webhooks/{endpoint_id}/rotate",
-        "/api/v1/webhooks/{endpoint_id}/test",
-        "/api/v1/webhooks/{endpoint_id}/deliveries",
-        "/api/v1/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver",
         f"{API}{path}"
         for path in (
+            "/webhooks", "/webhooks/{endpoint_id}", "/webhooks/{endpoint_id}/rotate", "/webhooks/{endpoint_id}/test",
+            "/webhooks/{endpoint_id}/deliveries", "/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver",
             "/keys", "/keys/{key_id}",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
             "/assistants/{assistant_id}/versions/{version_id}/restore",
