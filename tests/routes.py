@@ -366,7 +366,7 @@ API = {
     ),
     "webhook-redeliver": Route(
         {"POST": ("workspace:manage", 202)},
-        ids={"endpoint_id": "webhook", "delivery_id": "webhook_delivery"},
+        ids={"delivery_id": "webhook_delivery"},
         shared=True,
     ),
     "member-list": Route({"GET": ("view", 200)}),

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.permissions import Permission
 from accounts.requests import member_of
 from accounts.webhooks import serializers
+from config.pagination import CursorPagination
 from tenants.models import WebhookDelivery, WebhookEndpoint
 from tenants.webhooks import queries, services
 from tenants.webhooks.services import Caller
@@ -100,10 +101,15 @@ class WebhookTest(APIView):
         return Response(serializers.DeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
 
 
+class NewestFirst(CursorPagination):
+    ordering = "-id"
+
+
 class DeliveryList(generics.ListAPIView):
     """What was sent and what waits, newest first, each with its tries. Kept for 30 days."""
 
     serializer_class = serializers.DeliverySerializer
+    pagination_class = NewestFirst
     required_permissions = {"GET": MANAGES}
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
@@ -114,9 +120,7 @@ class DeliveryRedeliver(APIView):
     required_permissions = {"POST": MANAGES}
 
     @extend_schema(request=None, responses={202: serializers.DeliverySerializer})
-    def post(self, request: Request, endpoint_id: UUID, delivery_id: int) -> Response:
+    def post(self, request: Request, delivery_id: int) -> Response:
         """Sends the message again under the same `webhook-id`, once."""
-        delivery = services.redeliver(
-            caller=_caller(request), endpoint_id=endpoint_id, delivery_id=delivery_id
-        )
+        delivery = services.redeliver(caller=_caller(request), delivery_id=delivery_id)
         return Response(serializers.DeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)

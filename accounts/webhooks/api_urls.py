@@ -9,7 +9,7 @@ urlpatterns = [
     path("webhooks/<uuid:endpoint_id>/test", api.WebhookTest.as_view(), name="webhook-test"),
     path("webhooks/<uuid:endpoint_id>/deliveries", api.DeliveryList.as_view(), name="webhook-deliveries"),
     path(
-        "webhooks/<uuid:endpoint_id>/deliveries/<int:delivery_id>/redeliver",
+        "webhooks/deliveries/<int:delivery_id>/redeliver",
         api.DeliveryRedeliver.as_view(),
         name="webhook-redeliver",
     ),

@@ -25,3 +25,11 @@ def list_deliveries(workspace_id: UUID, endpoint_id: UUID) -> QuerySet[WebhookDe
     endpoint = access_endpoint(workspace_id, endpoint_id)
     tries = Prefetch("tries", queryset=WebhookAttempt.objects.order_by("id"))
     return endpoint.deliveries.select_related("message").prefetch_related(tries).order_by("-id")
+
+
+def access_delivery(workspace_id: UUID, delivery_id: int) -> WebhookDelivery:
+    """Raises NotFound, also for another workspace's."""
+    delivery = WebhookDelivery.objects.filter(id=delivery_id, endpoint__workspace_id=workspace_id).first()
+    if delivery is None:
+        raise errors.NotFound()
+    return delivery

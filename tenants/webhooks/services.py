@@ -154,16 +154,15 @@ def send_test(*, caller: Caller, endpoint_id: UUID) -> WebhookDelivery:
     return delivery
 
 
-def redeliver(*, caller: Caller, endpoint_id: UUID, delivery_id: int) -> WebhookDelivery:
+def redeliver(*, caller: Caller, delivery_id: int) -> WebhookDelivery:
     """Sends a message again under its id, once and at once; one that still waits is tried now, in its turn.
 
     Raises NotFound, WebhookDisabled.
     """
     with transaction.atomic():
-        endpoint = _lock_active(caller, endpoint_id)
-        delivery = endpoint.deliveries.select_for_update().filter(id=delivery_id).first()
-        if delivery is None:
-            raise errors.NotFound()
+        found = queries.access_delivery(caller.workspace_id, delivery_id)
+        endpoint = _lock_active(caller, found.endpoint_id)
+        delivery = endpoint.deliveries.select_for_update().select_related("message").get(id=delivery_id)
         if delivery.state != WebhookDelivery.State.PENDING:
             delivery.state, delivery.finished_at = WebhookDelivery.State.PENDING, None
             delivery.is_alone, delivery.attempts = True, 0

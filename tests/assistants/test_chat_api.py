@@ -134,7 +134,7 @@ def test_schema_names_every_route_and_is_valid(db):
         f"{API}{path}"
         for path in (
             "/webhooks", "/webhooks/{endpoint_id}", "/webhooks/{endpoint_id}/rotate", "/webhooks/{endpoint_id}/test",
-            "/webhooks/{endpoint_id}/deliveries", "/webhooks/{endpoint_id}/deliveries/{delivery_id}/redeliver",
+            "/webhooks/{endpoint_id}/deliveries", "/webhooks/deliveries/{delivery_id}/redeliver",
             "/keys", "/keys/{key_id}",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
             "/assistants/{assistant_id}/versions/{version_id}/restore",

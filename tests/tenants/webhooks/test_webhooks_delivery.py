@@ -210,7 +210,7 @@ def test_message_is_sent_again_under_its_id(db, acme, receivers):
     tell(acme)
     delivery.deliver(endpoint.id)
     row = WebhookDelivery.objects.get(endpoint=endpoint)
-    services.redeliver(caller=caller(acme), endpoint_id=endpoint.id, delivery_id=row.id)
+    services.redeliver(caller=caller(acme), delivery_id=row.id)
     assert delivery.deliver(endpoint.id) == 1
     assert [headers["webhook-id"] for headers, _ in receiver.got] == [row.message_id] * 2
 
