@@ -102,7 +102,7 @@ class WebhookTest(APIView):
 
 
 class NewestFirst(CursorPagination):
-    ordering = "-id"
+    ordering = ("-id", "-message_id")
 
 
 class DeliveryList(generics.ListAPIView):

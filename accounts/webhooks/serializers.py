@@ -60,7 +60,7 @@ class AttemptSerializer(serializers.ModelSerializer):
 
 class DeliverySerializer(serializers.ModelSerializer):
     type = serializers.CharField(source="message.type", read_only=True)
-    data = serializers.DictField(source="message.data", read_only=True)
+    data = serializers.DictField(source="message.data", read_only=True)  # type: ignore[assignment]  # the field of that name
     tries = AttemptSerializer(many=True, read_only=True)
 
     class Meta:

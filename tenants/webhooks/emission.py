@@ -43,7 +43,7 @@ def emit(type_name: str, *, workspace_id: UUID, **data: Any) -> int:
         raise RuntimeError("emit needs the transaction of what it tells")
     if data.keys() != types.BY_NAME[type_name].fields.keys():
         raise ValueError(f"{type_name} does not tell {sorted(data)}")
-    values = {
+    values: dict[str, Any] = {
         "workspace": workspace_id,
         "type": type_name,
         "id": message_id(),
