@@ -114,6 +114,13 @@ def list_owner_emails(workspace_id: UUID) -> list[str]:
     return list(owners.order_by("created_at").values_list("user__email", flat=True))
 
 
+def list_manager_emails(workspace_id: UUID) -> list[str]:
+    """Of its owners and admins."""
+    roles = [Membership.Role.OWNER, Membership.Role.ADMIN]
+    managers = Membership.objects.filter(workspace_id=workspace_id, role__in=roles, user__is_active=True)
+    return list(managers.order_by("created_at").values_list("user__email", flat=True))
+
+
 def owner_addresses(*, workspace_id: UUID) -> list[str]:
     """The answer to the port of the same name."""
     return list_owner_emails(workspace_id)

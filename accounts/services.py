@@ -20,6 +20,7 @@ from config import errors, ports
 from tenants import audit, links, slugs
 from tenants import services as tenants_services
 from tenants.models import AuditEntry, Workspace
+from tenants.webhooks import emission
 
 
 class UnknownScope(errors.DomainError):
@@ -99,6 +100,13 @@ def enrol(*, workspace_id: UUID, user: User, role: str) -> Membership:
     person_reference(user)
     membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
     ports.seats_changed(workspace_id=workspace_id, by=1)
+    emission.emit(
+        "member.added",
+        workspace_id=workspace_id,
+        membership_id=membership.id,
+        user_id=user.id,
+        role=str(role),
+    )
     return membership
 
 
@@ -121,6 +129,13 @@ def remove_member(
             person=person_reference(membership.user),
         )
         membership.delete()
+        emission.emit(
+            "member.removed",
+            workspace_id=workspace_id,
+            membership_id=membership_id,
+            user_id=user_id,
+            role=membership.role,
+        )
         ports.seats_changed(workspace_id=workspace_id, by=-1)
         revocation.announce_on_commit("membership", str(membership_id))
         transaction.on_commit(lambda: ports.membership_ended(workspace_id=workspace_id, user_id=user_id))

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("accounts.workspaces.api_urls")),
     path("", include("accounts.auditlog.api_urls")),
     path("", include("accounts.tokens.api_urls")),
+    path("", include("accounts.webhooks.api_urls")),
     path("", include("usage.statements.api_urls")),
     path("", include("usage.api_urls")),
     path("", include("assistants.builder.api_urls")),

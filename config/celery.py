@@ -217,6 +217,16 @@ app.conf.update(
             "schedule": crontab(hour=2, minute=50),
             "options": {"expires": 3600},
         },
+        "sweep-webhooks": {
+            "task": "tenants.tasks.sweep_webhooks",
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": SWEEP_SECONDS},
+        },
+        "forget-webhooks": {
+            "task": "tenants.tasks.forget_webhooks",
+            "schedule": crontab(hour=3, minute=5),
+            "options": {"expires": 3600},
+        },
         "recheck-domains": {
             "task": "tenants.tasks.recheck_domains",
             "schedule": crontab(hour="4", minute="15"),

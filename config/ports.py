@@ -182,6 +182,13 @@ def _owners_told(*, workspace_id: UUID, key: str, kind: str, context: dict[str, 
 owners_told = Port("owners_told", _owners_told)
 """Owe a mail of this kind, once per `key`, to whoever owns the workspace. Inside the transaction of what it tells."""
 
+
+def _managers_told(*, workspace_id: UUID, key: str, kind: str, context: dict[str, Any]) -> None: ...
+
+
+managers_told = Port("managers_told", _managers_told)
+"""The same to whoever may manage the workspace: its owners and admins."""
+
 runs_ended = Port("runs_ended", _runs_ended)
 """Of these runs of a workspace, those that have ended. For the check that none of them still holds anything."""
 

@@ -363,6 +363,30 @@ API = {
         {"POST": ("keys:manage", 200)}, ids={"key_id": "key"}, data={"overlap_hours": 1}, works_read_only=True
     ),
     "key-revoke": Route({"POST": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "webhook-list": Route(
+        {"GET": ("workspace:manage", 200), "POST": ("workspace:manage", 201)},
+        data={"url": "https://example.com/", "event_types": ["run.finished"]},
+    ),
+    "webhook-detail": Route(
+        {
+            "GET": ("workspace:manage", 200),
+            "PATCH": ("workspace:manage", 200),
+            "DELETE": ("workspace:manage", 204),
+        },
+        ids={"endpoint_id": "webhook"},
+        data={"description": "Swept"},
+        shared=True,
+    ),
+    "webhook-rotate": Route({"POST": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-test": Route({"POST": ("workspace:manage", 202)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-deliveries": Route(
+        {"GET": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True
+    ),
+    "webhook-redeliver": Route(
+        {"POST": ("workspace:manage", 202)},
+        ids={"delivery_id": "webhook_delivery"},
+        shared=True,
+    ),
     "member-list": Route({"GET": ("view", 200)}),
     "member-detail": Route(
         {"PATCH": ("members:manage", 200), "DELETE": ("members:manage", 204)},

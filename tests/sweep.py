@@ -30,6 +30,7 @@ from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
 from tenants.scope import WorkspaceRef, enter
+from tenants.webhooks import services as webhooks
 from tests import exports, factories, library
 from tests.accounts.sso import connections
 from tests.assistants.documents import shelf
@@ -96,11 +97,14 @@ class Things:
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
     visitor_talk: UUID = UUID(int=0)
+    webhook: UUID = UUID(int=0)
+    webhook_delivery: int = 0
 
 
 NOBODYS: dict[str, Any] = {
     "audit_entry": 10**9,
     "domain": 10**9,
+    "webhook_delivery": 10**9,
     "limit": 10**9,
     "stop": 10**9,
     "notice": 10**9,
@@ -110,7 +114,7 @@ NOBODYS: dict[str, Any] = {
 
 FURNISHED = {
     "limit", "notice", "stop", "month", "log_size", "contract", "offer", "export", "mail_domain", "membership",
-    "invitation", "workspace", "domain", "audit_entry",
+    "invitation", "workspace", "domain", "audit_entry", "webhook", "webhook_delivery",
 }  # fmt: skip
 """What `furnish_workspace` makes: a test holds the two together."""
 
@@ -258,11 +262,19 @@ def furnish_workspace(workspace: WorkspaceRef, mark: str, month: date) -> dict[s
         "log_size": checkpoint.size, "contract": contracts.make(workspace.id, mark, state="active").id,
         "export": exports.make(workspace.id).id,
         "mail_domain": connections.furnish(workspace.id).id,
-        "offer": contracts.make(workspace.id, mark, state="offered").id, **_people(workspace, mark),
+        "offer": contracts.make(workspace.id, mark, state="offered").id,
+        **_people(workspace, mark), **_webhook(workspace),
         "workspace": workspace.id,
         "domain": Domain.objects.create(domain=f"{mark}.example", tenant_id=workspace.id, proof="p").pk,
         "audit_entry": AuditEntry.objects.filter(workspace_id=workspace.id).latest("id").id,
     }  # fmt: skip
+
+
+def _webhook(workspace: WorkspaceRef) -> dict[str, Any]:
+    caller = webhooks.Caller(workspace.id, audit.SYSTEM)
+    made, _ = webhooks.create(caller=caller, url="https://example.com/", event_types=["run.finished"])
+    delivery = webhooks.send_test(caller=caller, endpoint_id=made.id)
+    return {"webhook": made.id, "webhook_delivery": delivery.id}
 
 
 def _people(workspace: WorkspaceRef, mark: str) -> dict[str, UUID]:

@@ -31,6 +31,8 @@ TIDY = "how a person keeps their own conversations: no right changes, nothing is
 
 # Services that can change something without an entry. Each with the reason.
 WITHOUT_ENTRY = {
+    "tenants.webhooks.services.forget_old": "the log of webhooks is kept for 30 days",
+    "tenants.webhooks.services.change": NOTHING_NEW,
     "assistants.memory.services.allow_again": OWN_MEMORY,
     "assistants.memory.services.delete": OWN_MEMORY,
     "assistants.memory.services.edit": OWN_MEMORY,
@@ -163,6 +165,7 @@ WITHOUT_ENTRY = {
     "tenants.domains.services.verify_domain": NOTHING_NEW,
     "tenants.domains.services.check_domain": NOTHING_NEW,
     "accounts.workspaces.services.tell_owners": MAIL,
+    "accounts.workspaces.services.tell_managers": MAIL,
     "usage.holds.services.claim": LEASE,
     "usage.holds.services.end_waiting": LEASE,
     "usage.holds.services.give_back": LEASE,

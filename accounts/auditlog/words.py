@@ -73,6 +73,14 @@ ACTIONS: Mapping[str, str] = {
     "provider.tested": "Tested a model provider",
     "provider.models_chosen": "Chose which models of a provider may be used",
     "provider.key_resealed": "Sealed a model provider’s key anew",
+    # webhooks
+    "webhook.created": "Added a webhook",
+    "webhook.changed": "Changed a webhook",
+    "webhook.rotated": "Renewed the secret of a webhook",
+    "webhook.deleted": "Deleted a webhook",
+    "webhook.tested": "Sent a test to a webhook",
+    "webhook.redelivered": "Sent a message to a webhook again",
+    "webhook.disabled": "Switched a webhook off that did not take its messages",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
@@ -208,6 +216,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "members": ("Members and roles", ("member", "invitation", "ownership")),
     "keys": ("API keys", ("api_key",)),
+    "webhooks": ("Webhooks", ("webhook",)),
     "workspace": ("Workspace, domains and models", ("workspace", "domain", "provider")),
     "billing": (
         "Billing",
@@ -229,6 +238,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OBJECTS: Mapping[str, str] = {
     "api_key": "API key",
+    "webhook": "Webhook",
     "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",

@@ -29,6 +29,7 @@ from assistants.prompting.types import Ask
 from assistants.runs import services as runs
 from config import errors
 from tenants import audit
+from tenants.webhooks import emission
 
 TITLE_LENGTH = 60
 
@@ -110,7 +111,18 @@ def _begin(
         workspace_id=member.workspace_id,
         target=("conversation", conversation.id),
     )
+    _tell_begun(member, conversation)
     return conversation
+
+
+def _tell_begun(member: Member, made: Conversation) -> None:
+    emission.emit(
+        "conversation.created",
+        workspace_id=member.workspace_id,
+        conversation_id=made.id,
+        user_id=member.user_id,
+        assistant_id=made.assistant_id,
+    )
 
 
 def send_message(
@@ -251,6 +263,7 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
+        _tell_begun(member, made)
         rows = _copied(made, branch)
         Message.objects.bulk_create(rows)
         attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))

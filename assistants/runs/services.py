@@ -18,7 +18,7 @@ from assistants.llm import catalogue, tokens
 from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import afterwards, chain, endings, estimate, evidence, rights, uploads
+from assistants.runs import afterwards, chain, endings, estimate, evidence, rights, telling, uploads
 from assistants.runs.job import Outcome
 from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
@@ -263,6 +263,7 @@ def _save_end(run: Run) -> None:
         transaction.on_commit(lambda: uploads.delete(upload))
     if run.message_id:
         Message.objects.filter(id=run.message_id).update(text=_said_in_all(run))
+    telling.tell_end(run)
 
 
 def _said_in_all(run: Run) -> str:

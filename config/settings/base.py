@@ -208,6 +208,8 @@ PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
 LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "llamacpp", "lmstudio"]))
 # Workspaces may point at servers on private hosts and on http: local models, intranets.
 PROVIDERS_ALLOW_PRIVATE_HOSTS = env.flag("PROVIDERS_ALLOW_PRIVATE_HOSTS")
+# Webhooks may go to private hosts and to http: intranets and tests only.
+WEBHOOKS_ALLOW_PRIVATE_HOSTS = env.flag("WEBHOOKS_ALLOW_PRIVATE_HOSTS")
 # Of the platform's models, those that see images.
 VISION_MODELS = frozenset(env.words("VISION_MODELS", ["gpt-4o-mini", "gpt-4o"]))
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
