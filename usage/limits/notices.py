@@ -31,10 +31,22 @@ def note_crossed(workspace_id: UUID, lines: list[dict[str, Any]]) -> None:
         Limit.objects.filter(id__in=[row.limit_id for row in reached]).values_list("id", flat=True)
     )
     rows = [row for row in reached if row.limit_id in standing]
+    said = _said_of(rows)
     QuotaNotice.objects.bulk_create(rows, ignore_conflicts=True)
     for row in rows:
-        _tell(row)
+        # A correction may bring a window below its line, and it may be crossed again.
+        if (row.limit_id, str(row.window_start), row.line) not in said:
+            _tell(row)
     transaction.on_commit(_enqueue)
+
+
+def _said_of(rows: list[QuotaNotice]) -> set[tuple[int, str, str]]:
+    found = QuotaNotice.objects.filter(limit_id__in=[row.limit_id for row in rows])
+    found = found.filter(window_start__in=[row.window_start for row in rows])
+    return {
+        (limit, str(start), line)
+        for limit, start, line in found.values_list("limit_id", "window_start", "line")
+    }
 
 
 def _tell(row: QuotaNotice) -> None:
@@ -42,7 +54,7 @@ def _tell(row: QuotaNotice) -> None:
         "limit.reached" if row.line == QuotaNotice.Line.BLOCK else "limit.warning",
         workspace_id=row.workspace_id,
         limit_id=row.limit_id,
-        window_start=row.window_start.isoformat(),
+        window_start=str(row.window_start),
         used=row.used,
         amount=row.amount,
     )
