@@ -10,7 +10,17 @@ from django.utils import timezone
 from config import errors
 from tenants.domains import services as domains
 from tenants.lifecycle import services as lifecycle
-from tenants.models import AuditEntry, Domain, Erasure, FormerSlug, ReservedSlug, SealingKey, Workspace
+from tenants.models import (
+    AuditEntry,
+    Domain,
+    Erasure,
+    FormerSlug,
+    ReservedSlug,
+    SealingKey,
+    WebhookDelivery,
+    WebhookEndpoint,
+    Workspace,
+)
 from tenants.staff import ReadOnlyAdmin, ReasonActionForm, RecordAdmin, staff_actor
 
 
@@ -157,3 +167,29 @@ class ErasureAdmin(ReadOnlyAdmin):
 class ReservedSlugAdmin(ReadOnlyAdmin):
     list_display = ("slug_hash", "until")
     ordering = ("-until",)
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(ReadOnlyAdmin):
+    list_display = ("url", "workspace", "state", "disabled_reason", "created_at")
+    list_filter = ("state", "disabled_reason")
+    search_fields = ("workspace__slug", "=id")
+    ordering = ("-created_at",)
+    list_select_related = ("workspace",)
+    # SECURITY: never the secrets, sealed or not.
+    fields = (
+        "id", "workspace", "url", "description", "event_types", "state", "disabled_reason", "former_until",
+        "lease_until", "created_at",
+    )  # fmt: skip
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(ReadOnlyAdmin):
+    """What is late or failed. What it says is the workspace's to read."""
+
+    list_display = ("message_id", "endpoint", "state", "attempts", "next_attempt_at", "finished_at")
+    list_filter = ("state",)
+    search_fields = ("endpoint__workspace__slug", "=endpoint__id", "=message__id")
+    ordering = ("-id",)
+    list_select_related = ("endpoint",)
+    fields = ("message_id", "endpoint", "state", "is_alone", "attempts", "next_attempt_at", "finished_at")

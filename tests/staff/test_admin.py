@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import api_keys
 from accounts.models import ApiKey
 from tenants import audit
-from tenants.models import Domain
+from tenants.models import Domain, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from tests import factories
 from tests.staff import people_rows
 from tests.staff.pages import make_entry, page
@@ -35,8 +35,11 @@ from usage.statements import services as statements
 pytestmark = pytest.mark.django_db
 
 OURS = ("tenants", "accounts", "usage")
-WITHOUT_A_PAGE = {"usage.lognode"}
-"""Hashes inside the Merkle trees: append-only, by the million, and Django gives composite keys no page."""
+WITHOUT_A_PAGE = {
+    "usage.lognode", "tenants.webhookmessage", "tenants.webhookattempt", "accounts.idempotentcall",
+}  # fmt: skip
+"""Hashes inside the Merkle trees: append-only, by the million, and Django gives composite keys no page. What a workspace
+is told and what its calls were answered is theirs; staff see deliveries."""
 SERVICES_ONLY = [
     "tenants.workspace", "tenants.domain", "tenants.auditentry", "accounts.user", "accounts.personreference",
     "accounts.membership", "accounts.apikey", "account.emailaddress", "usage.hold", "usage.ledgerentry",
@@ -94,6 +97,11 @@ def _each_with_a_row(cast) -> dict[str, object]:
     make_entry(cast.acme.id)
     Stop.objects.create(scope="model", target="gpt-4o", reason="A test")
     people_rows.make_rows(cast)
+    endpoint = WebhookEndpoint.objects.create(workspace_id=cast.acme.id, url="https://a.test/", secret="x")
+    message = WebhookMessage.objects.create(
+        workspace_id=cast.acme.id, type="run.finished", created_at=timezone.now()
+    )
+    WebhookDelivery.objects.create(endpoint=endpoint, message=message, next_attempt_at=timezone.now())
     _what_people_see_of_usage(cast.acme)
     _what_closes_the_books(cast.acme)
     _what_receipts_leave(cast.acme)
