@@ -38,8 +38,8 @@ OURS = ("tenants", "accounts", "usage")
 WITHOUT_A_PAGE = {
     "usage.lognode", "tenants.webhookmessage", "tenants.webhookattempt", "accounts.idempotentcall",
 }  # fmt: skip
-"""Hashes inside the Merkle trees: append-only, by the million, and Django gives composite keys no page. What a workspace
-is told and what its calls were answered is theirs; staff see deliveries."""
+"""Hashes inside the Merkle trees: append-only, by the million, and Django gives composite keys no page. What a
+workspace is told and what its calls were answered is theirs; staff see deliveries."""
 SERVICES_ONLY = [
     "tenants.workspace", "tenants.domain", "tenants.auditentry", "accounts.user", "accounts.personreference",
     "accounts.membership", "accounts.apikey", "account.emailaddress", "usage.hold", "usage.ledgerentry",
