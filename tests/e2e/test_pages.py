@@ -124,6 +124,23 @@ def test_entry_of_the_audit_log_opens_in_its_row_and_on_its_page(owner):
     check(owner)
 
 
+def test_webhook_is_added_and_its_log_read(owner):
+    owner.go("/w/acme/settings/webhooks/new/")
+    page = owner.page
+    page.get_by_label("Address").fill(
+        "https://hooks.invalid/a-long-path/that-must-break-somewhere/in-a-narrow-window"
+    )
+    page.get_by_label("Somebody joined").check()
+    page.get_by_role("button", name="Add webhook").click()
+    expect(page.get_by_role("region", name="Signing secret")).to_contain_text("whsec_")
+    check(owner)
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("button", name="Send a test").click()
+    page.locator(".delivery summary").click()
+    expect(page.get_by_role("region", name="Message")).to_contain_text("webhook.test")
+    check(owner)
+
+
 def test_page_of_a_conversation(conversation):
     check(conversation)
 
