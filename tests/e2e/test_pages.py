@@ -127,7 +127,7 @@ def test_entry_of_the_audit_log_opens_in_its_row_and_on_its_page(owner):
 def test_webhook_is_added_and_its_log_read(owner):
     owner.go("/w/acme/settings/webhooks/new/")
     page = owner.page
-    page.get_by_label("Address").fill(
+    page.get_by_label("Address", exact=True).fill(
         "https://hooks.invalid/a-long-path/that-must-break-somewhere/in-a-narrow-window"
     )
     page.get_by_label("Somebody joined").check()
@@ -137,7 +137,7 @@ def test_webhook_is_added_and_its_log_read(owner):
     page.get_by_role("link", name="I have copied it").click()
     page.get_by_role("button", name="Send a test").click()
     page.locator(".delivery summary").click()
-    expect(page.get_by_role("region", name="Message")).to_contain_text("webhook.test")
+    expect(page.get_by_role("region", name="Message", exact=True)).to_contain_text("webhook.test")
     check(owner)
 
 
