@@ -5,6 +5,7 @@ change back with it, and is tried again. The account is locked, already shows th
 saved. Network calls go to tasks that are enqueued on commit.
 """
 
+from billing import telling
 from billing.deals import services as deals
 from billing.mails import notices
 from billing.metering import spans as metering
@@ -20,6 +21,7 @@ def subscription_started(account: BillingAccount, subscription: SubscriptionStat
     trials.settle_start(account, subscription)
     notices.note_started(account, subscription)
     metering.note_subscription(account, subscription)
+    telling.tell_subscription(account, subscription, "started")
 
 
 def subscription_changed(account: BillingAccount, subscription: SubscriptionState) -> None:
@@ -27,6 +29,7 @@ def subscription_changed(account: BillingAccount, subscription: SubscriptionStat
     changed back between two looks is not seen."""
     notices.note_changed(account, subscription)
     metering.note_subscription(account, subscription)
+    telling.tell_subscription(account, subscription, "changed")
 
 
 def subscription_ended(account: BillingAccount, subscription: SubscriptionState) -> None:
@@ -34,18 +37,21 @@ def subscription_ended(account: BillingAccount, subscription: SubscriptionState)
     endings.subscription_ended(account, subscription)
     notices.note_ended(account, subscription)
     metering.note_ended(account, subscription)
+    telling.tell_subscription(account, subscription, "ended")
 
 
 def invoice_paid(account: BillingAccount, invoice: InvoiceState) -> None:
     """Once for each invoice, those over nothing too (a trial's first): see `invoice.amount_paid_minor`."""
     notices.note_paid(account, invoice)
     referrals.note_paid(account, invoice)
+    telling.tell_paid(account, invoice)
 
 
 def invoice_failed(account: BillingAccount, invoice: InvoiceState) -> None:
     """A try to charge failed, or waits for the customer's confirmation (`invoice.needs_action`). Once for each try
     that was seen; one that was paid before anybody looked has no failure."""
     notices.note_failed(account, invoice)
+    telling.tell_failed(account, invoice)
 
 
 def trial_will_end(account: BillingAccount, subscription: SubscriptionState) -> None:

@@ -25,6 +25,7 @@ urlpatterns = [
     path("receipts/", include("usage.receipts.urls")),
     path("settings/ending/", include("accounts.workspaces_ending.urls")),
     path("settings/sso/", include("accounts.sso.urls")),
+    path("settings/webhooks/", include("accounts.webhooks.urls")),
     path("settings/models/", include("assistants.providers.urls")),
     path("", include("assistants.dashboard_urls")),
 ]

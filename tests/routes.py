@@ -330,6 +330,24 @@ WORKSPACE |= {
     "model-provider-choose": Route(LEADS_BACK, ids=ONE_PROVIDER, shared=True),
 }
 
+# Webhooks out. More in tests/accounts/test_webhook_pages.py.
+WEBHOOK = {"url": "https://example.com/hook", "event_types": ["run.finished"]}
+ONE_WEBHOOK = {"endpoint_id": "webhook"}
+WORKSPACE |= {
+    "webhooks": Route(MANAGES),
+    "webhook-add": Route(MANAGES | {"POST": ("workspace:manage", 201)}, data=WEBHOOK),
+    "webhook": Route(MANAGES, ids=ONE_WEBHOOK, shared=True),
+    "webhook-edit": Route(MANAGES | LEADS_BACK, ids=ONE_WEBHOOK, data=WEBHOOK, shared=True),
+    "webhook-rotate": Route(
+        MANAGES | {"POST": ("workspace:manage", 200)}, ids=ONE_WEBHOOK, data={"overlap_hours": "1"}, shared=True,
+        works_read_only=True,
+    ),
+    "webhook-switch": Route(LEADS_BACK, ids=ONE_WEBHOOK, data={"on": "0"}, shared=True),
+    "webhook-test": Route(LEADS_BACK, ids=ONE_WEBHOOK, shared=True),
+    "webhook-delete": Route(MANAGES | LEADS_BACK, ids=ONE_WEBHOOK, shared=True, works_read_only=True),
+    "webhook-redeliver": Route(LEADS_BACK, ids={"delivery_id": "webhook_delivery"}, shared=True),
+}  # fmt: skip
+
 OWN_DOMAIN = {"domain_id": "domain"}
 SETTINGS = {"name": "Swept", "timezone": "Europe/Berlin", "language": "de", "retention": "90"}
 WORKSPACE |= {

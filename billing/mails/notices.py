@@ -30,7 +30,7 @@ def note_started(account: BillingAccount, subscription: SubscriptionState) -> No
 
 def note_paid(account: BillingAccount, invoice: InvoiceState) -> None:
     """Receipt, welcome with the first plan that is paid, and that a payment that had failed arrived."""
-    if invoice.amount_paid_minor <= 0 or not _is_news(invoice.paid_at):
+    if invoice.amount_paid_minor <= 0 or not is_news(invoice.paid_at):
         return
     mails.send_once(
         f"receipt:{invoice.id}",
@@ -176,7 +176,7 @@ def note_ended(account: BillingAccount, subscription: SubscriptionState) -> None
     """Only where it leaves the workspace with the free plan."""
     is_the_one = subscription.id == account.subscription_id and account.status == Status.CANCELED
     keeps_more = account.lifetime_plan_id is not None or account.custom_plan_id is not None
-    if is_the_one and not keeps_more and _is_news(subscription.ended_at):
+    if is_the_one and not keeps_more and is_news(subscription.ended_at):
         _cancelled(account, f"ended:{subscription.id}", ends_at=None)
 
 
@@ -193,5 +193,6 @@ def _cancelled(account: BillingAccount, key: str, *, ends_at: datetime | None) -
     )
 
 
-def _is_news(at: datetime | None) -> bool:
+def is_news(at: datetime | None) -> bool:
+    """Also where nobody knows when it was."""
     return at is None or at > timezone.now() - NEWS

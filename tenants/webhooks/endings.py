@@ -34,6 +34,6 @@ def disable(endpoint: WebhookEndpoint, reason: WebhookEndpoint.Reason) -> None:
             "workspace": workspace.name,
             "address": endpoint.url,
             "why": WORDS[reason],
-            "url": links.absolute_workspace_url(workspace, "settings"),
+            "url": links.absolute_workspace_url(workspace, "webhook", endpoint_id=endpoint.id),
         },
     )

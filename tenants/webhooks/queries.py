@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from config import errors
 from tenants.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
@@ -10,6 +10,14 @@ from tenants.webhooks.models import WebhookAttempt, WebhookDelivery, WebhookEndp
 
 def list_endpoints(workspace_id: UUID) -> QuerySet[WebhookEndpoint]:
     return WebhookEndpoint.objects.filter(workspace_id=workspace_id).order_by("-created_at", "id")
+
+
+def list_endpoints_in_use(workspace_id: UUID) -> QuerySet[WebhookEndpoint]:
+    """Each with `waiting`, how many messages wait, and `last_state`, how the last that ended went, or None."""
+    ended = WebhookDelivery.objects.filter(endpoint_id=OuterRef("id"), finished_at__isnull=False)
+    last = Subquery(ended.order_by("-finished_at").values("state")[:1])
+    waits = Count("deliveries", filter=Q(deliveries__state=WebhookDelivery.State.PENDING))
+    return list_endpoints(workspace_id).annotate(waiting=waits, last_state=last)
 
 
 def access_endpoint(workspace_id: UUID, endpoint_id: UUID) -> WebhookEndpoint:

@@ -33,6 +33,11 @@ LIMIT = {
     "used": "what was used of it",
     "amount": "the limit",
 }
+INVOICE = {
+    "invoice_id": "the invoice, as the payment service calls it",
+    "number": "its number, or empty",
+    "currency": "three letters",
+}
 MEMBER = {"membership_id": "the membership", "user_id": "the person", "role": "their role"}
 TEST = EventType("webhook.test", "Test", {"endpoint_id": "the endpoint that the test was asked for"})
 EVENT_TYPES = (
@@ -49,6 +54,34 @@ EVENT_TYPES = (
     ),
     EventType("limit.warning", "A limit is close", LIMIT),
     EventType("limit.reached", "A limit is reached", LIMIT),
+    EventType(
+        "invoice.paid",
+        "An invoice is paid",
+        INVOICE | {"amount_minor": "what was paid, in the currency’s minor units"},
+    ),
+    EventType(
+        "invoice.payment_failed",
+        "A payment of an invoice failed",
+        INVOICE
+        | {
+            "amount_minor": "what is owed, in the currency’s minor units",
+            "attempt": "which try it was",
+            "needs_action": "whether the bank waits for the customer’s confirmation",
+        },
+    ),
+    EventType(
+        "subscription.changed",
+        "The subscription began, changed or ended",
+        {
+            "subscription_id": "the subscription, as the payment service calls it",
+            "change": "`started`, `changed` or `ended`",
+            "status": "its status: `trialing`, `active`, `past_due`, `canceled` and others",
+            "plan": "the plan that the workspace pays for now, or null",
+            "interval": "`month` or `year`, or empty",
+            "quantity": "how many seats",
+            "cancels_at": "when it ends, or null",
+        },
+    ),
     EventType("member.added", "Somebody joined", MEMBER),
     EventType("member.removed", "Somebody left, or was removed", MEMBER),
     EventType("member.role_changed", "Somebody’s role changed", MEMBER | {"former_role": "the role before"}),

@@ -49,6 +49,7 @@ SIGNED_IN = (
     "/accounts/2fa/webauthn/add/", "/accounts/3rdparty/", "/w/acme/settings/security/",
     "/me/privacy/", "/me/privacy/delete/", "/me/privacy/deleted/", "/w/acme/settings/export/",
     "/w/acme/settings/ending/", "/w/acme/settings/models/", "/w/acme/settings/models/new/",
+    "/w/acme/settings/webhooks/", "/w/acme/settings/webhooks/new/",
     "/w/acme/documents/", "/w/acme/documents/?show=shared", "/w/acme/resume/",
     "/w/acme/keys/", "/w/acme/keys/?state=revoked", "/w/acme/keys/new/",
     "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
@@ -120,6 +121,23 @@ def test_entry_of_the_audit_log_opens_in_its_row_and_on_its_page(owner):
     entry.get_by_role("link", name="This entry").click()
 
     expect(owner.page.get_by_role("heading", name="That it stays so")).to_be_visible()
+    check(owner)
+
+
+def test_webhook_is_added_and_its_log_read(owner):
+    owner.go("/w/acme/settings/webhooks/new/")
+    page = owner.page
+    page.get_by_label("Address", exact=True).fill(
+        "https://hooks.invalid/a-long-path/that-must-break-somewhere/in-a-narrow-window"
+    )
+    page.get_by_label("Somebody joined").check()
+    page.get_by_role("button", name="Add webhook").click()
+    expect(page.get_by_role("region", name="Signing secret")).to_contain_text("whsec_")
+    check(owner)
+    page.get_by_role("link", name="I have copied it").click()
+    page.get_by_role("button", name="Send a test").click()
+    page.locator(".delivery summary").click()
+    expect(page.get_by_role("region", name="Message", exact=True)).to_contain_text("webhook.test")
     check(owner)
 
 

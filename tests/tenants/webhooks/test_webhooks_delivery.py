@@ -187,7 +187,8 @@ def test_is_disabled_with_mail_and_entry(db, acme, receivers, status, attempts, 
     assert delivery.deliver(endpoint.id) == 1
     endpoint.refresh_from_db()
     assert (endpoint.state, endpoint.disabled_reason) == ("disabled", reason)
-    assert Mail.objects.filter(kind="webhook_disabled").count() == 1
+    mail = Mail.objects.get(kind="webhook_disabled")
+    assert mail.context["url"].endswith(f"/w/acme/settings/webhooks/{endpoint.id}/")
     assert AuditEntry.objects.filter(action="webhook.disabled", target_id=str(endpoint.id)).count() == 1
     assert [row.state for row in WebhookDelivery.objects.order_by("id")] == ["failed", "pending"]
     receiver.answer = (200, {})
