@@ -160,3 +160,10 @@ def test_no_answer_contradicts_the_document(furnished, document):
     for operation in operations(document):
         found |= complaints(furnished, operation)
     assert not found, "\n\n".join(f"{title}\n{text}" for title, text in found.items())
+
+
+def test_answer_that_the_document_lacks_is_found(furnished, document):
+    """The control."""
+    del document["paths"]["/api/v1/keys"]["get"]["responses"]["200"]
+    (operation,) = (each for each in operations(document) if each.label == "GET /api/v1/keys")
+    assert list(complaints(furnished, operation)) == ["GET /api/v1/keys: Undocumented status code 200"]
