@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -44,6 +45,7 @@ def key_list(request: MemberRequest) -> HttpResponse:
         "states": [(value, label, value == state) for value, label in STATES.items()],
         "scopes": [(value, value == scope) for value in SCOPES],
         "text": text,
+        "docs_url": f"{settings.BASE_URL}{reverse('api-docs', urlconf=settings.ROOT_URLCONF)}",
         "is_filtered": bool(state or text or scope),
     }
     return render(request, "accounts/api_key_list.html", context)

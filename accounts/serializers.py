@@ -15,7 +15,9 @@ SCOPES_HELP = f"{', '.join(SCOPES)}, or single permissions."
 
 class ApiKeySerializer(serializers.ModelSerializer):
     former_ends_at = serializers.DateTimeField(
-        read_only=True, help_text="Until when the secret before the last rotation works as well."
+        read_only=True,
+        allow_null=True,
+        help_text="Until when the secret before the last rotation works as well.",
     )
 
     class Meta:

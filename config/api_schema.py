@@ -85,9 +85,9 @@ class AutoSchema(Base):
         return hasattr(self.view, "required_permissions")
 
     def _statuses(self) -> list[int]:
-        statuses = {400, 429, 503}
+        statuses = {400, 401, 429, 503}
         if self._is_for_members() or self.get_auth():
-            statuses |= {401, 402, 403, 404, 423}
+            statuses |= {402, 403, 404, 423}
         if self.method in UNSAFE:
             statuses |= {409, 413, 415, 422}
         if self.method in CHANGES:

@@ -545,6 +545,7 @@ PUBLIC = {
     "own-invitation": (302, 405, 405),
     "styleguide": (302, 404, 200),
     "api-schema": (200, 200, 200),
+    "api-docs": (200, 200, 200),
     "referral": (302, 302, 302),
     "pricing": (200, 200, 200),
     "enquiry": (200, 200, 200),

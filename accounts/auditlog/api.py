@@ -20,6 +20,7 @@ AS_FILE = {
 
 
 class AuditList(APIView):
+    pagination_class = CursorPagination
     required_permissions = {"GET": Permission.AUDIT_VIEW}
 
     @extend_schema(
@@ -31,7 +32,7 @@ class AuditList(APIView):
         form = serializers.AuditFilterSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         workspace_id = member_of(request).workspace_id
-        pages = CursorPagination()
+        pages = self.pagination_class()
         rows = pages.paginate_queryset(queries.list_entries(workspace_id, form.wanted()), request, view=self)
         entries = list(rows or [])
         known = queries.know(workspace_id, entries)

@@ -8,6 +8,9 @@ from tenants.webhooks import services, types
 
 class WebhookSerializer(serializers.ModelSerializer):
     event_types = serializers.ListField(child=serializers.ChoiceField(choices=types.NAMES))
+    disabled_reason = serializers.ChoiceField(
+        choices=WebhookEndpoint.Reason.choices, allow_blank=True, help_text="Empty while it is enabled."
+    )
 
     class Meta:
         model = WebhookEndpoint

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.permissions import Member
 from assistants.generation import reports
 from assistants.models import Run
-from assistants.runs import frames, responder, words
+from assistants.runs import endings, frames, responder, words
 from assistants.runs.frames import HEARTBEAT, EventId
 from assistants.runs.hub import get_hub
 from config import errors, logs
@@ -53,6 +53,7 @@ class Ended:
 
     body: dict[str, Any]
     error_code: str
+    headers: dict[str, str]
     retry_after_s: int | None
 
 
@@ -105,19 +106,22 @@ def _read(workspace_id: UUID, run_id: UUID) -> Ended | None:
             return None
         code = run.error_code or "provider_error" if run.state == Run.State.FAILED else ""
         wait = max(0.0, (run.retry_at - timezone.now()).total_seconds()) if run.retry_at else None
-        return Ended(reports.of_run(run), code, None if wait is None else math.ceil(wait))
+        retry_after_s = None if wait is None else math.ceil(wait)
+        return Ended(reports.of_run(run), code, endings.cost_headers(run), retry_after_s)
 
 
 def _response(call: Call, ended: Ended | None) -> HttpResponse:
     if ended is None:
         return _problem(call, "internal", {"run": str(call.run_id)})
     if not ended.error_code:
-        return JsonResponse(ended.body)
+        return JsonResponse(ended.body, headers=ended.headers)
     # What came before the failure was paid: it goes with the refusal.
     data: dict[str, Any] = {"run": str(call.run_id), "result": ended.body}
     if ended.retry_after_s is not None:
         data["retry_after_s"] = ended.retry_after_s
-    return _problem(call, ended.error_code, data)
+    response = _problem(call, ended.error_code, data)
+    response.headers.update(ended.headers)
+    return response
 
 
 def _problem(call: Call, code: str, data: dict[str, Any]) -> HttpResponse:

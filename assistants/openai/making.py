@@ -12,7 +12,7 @@ from accounts.permissions import Member
 from assistants.llm.calls import Answer
 from assistants.models import Run
 from assistants.openai import responder
-from assistants.runs import measures, parcels
+from assistants.runs import endings, measures, parcels
 from assistants.runs.turns import CALL
 from config.streaming import Deferred
 
@@ -58,7 +58,11 @@ def _render(member: Member, ended: Run, render: Render) -> HttpResponseBase:
     """Without the database."""
     fetch = parcels.look if parcels.KEPT_S in ended.request[CALL]["facts"] else parcels.take
     answer = fetch(workspace_id=member.workspace_id, run_id=ended.id, attempt=ended.attempt)
-    return responder.lost(ended) if answer is None else render(answer, ended)
+    if answer is None:
+        return responder.lost(ended)
+    response = render(answer, ended)
+    response.headers.update(endings.cost_headers(ended))
+    return response
 
 
 def as_it_came(answer: Answer, ended: Run) -> HttpResponse:

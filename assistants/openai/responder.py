@@ -17,7 +17,7 @@ from accounts.permissions import Member
 from assistants.models import Run
 from assistants.openai import citations
 from assistants.openai.requests import ChatCall
-from assistants.runs import frames, words
+from assistants.runs import endings, frames, words
 from assistants.runs.frames import HEARTBEAT, EventId
 from assistants.runs.hub import get_hub
 from assistants.runs.responder import EVENT_STREAM, unbuffered, viewer_of
@@ -179,7 +179,7 @@ async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncGenerator[byt
     if reply.call.includes_usage:
         run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
         if run is not None:
-            trailer = {"usage": _usage(run), "steward": _cost(run)}
+            trailer = {"usage": _usage(run), "steward": endings.cost_of(run)}
             yield _event({**_head(reply, "chat.completion.chunk"), "choices": [], **trailer})
     yield b"data: [DONE]\n\n"
 
@@ -196,19 +196,7 @@ def _completion(reply: Reply, run: Run) -> HttpResponse:
         "index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(run.finish_reason),
     }  # fmt: skip
     body = {**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(run)}
-    return JsonResponse(body, headers=_cost_headers(run))
-
-
-def _cost(run: Run) -> dict[str, Any]:
-    """Of a stream, beside its usage."""
-    receipt = str(run.receipt_id) if run.receipt_id else None
-    return {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": receipt}
-
-
-def _cost_headers(run: Run) -> dict[str, str]:
-    """What the call cost, in micro-units, and the receipt that proves it."""
-    headers = {"Steward-Run-Id": str(run.id), "Steward-Cost-Micro": str(run.cost_micro)}
-    return {**headers, "Steward-Receipt-Id": str(run.receipt_id)} if run.receipt_id else headers
+    return JsonResponse(body, headers=endings.cost_headers(run))
 
 
 def _finish_reason(reason: str | None) -> str:

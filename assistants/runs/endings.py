@@ -1,13 +1,24 @@
 """How the end of a run is told to those who watch it."""
 
 import logging
+from typing import Any
 from uuid import UUID
 
 import redis
 
 from assistants.models import Run
 from assistants.runs import words
-from assistants.runs.frames import STREAM_FIELD, Event, EventId, frame, whole
+from assistants.runs.frames import (
+    HEARTBEAT,
+    STREAM_FIELD,
+    Event,
+    EventId,
+    frame,
+    is_done,
+    read,
+    read_id,
+    whole,
+)
 from config import redis as redis_clients
 from tenants import keys
 
@@ -15,7 +26,19 @@ TTL_S = 600
 logger = logging.getLogger(__name__)
 
 
-def done_data(run: Run) -> dict[str, str | None]:
+def cost_of(run: Run) -> dict[str, Any]:
+    """What an ended run cost, in micro-units, and the receipt that proves it."""
+    receipt = str(run.receipt_id) if run.receipt_id else None
+    return {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": receipt}
+
+
+def cost_headers(run: Run) -> dict[str, str]:
+    """The same, of an answer that is given whole."""
+    headers = {"Steward-Run-Id": str(run.id), "Steward-Cost-Micro": str(run.cost_micro)}
+    return {**headers, "Steward-Receipt-Id": str(run.receipt_id)} if run.receipt_id else headers
+
+
+def done_data(run: Run) -> dict[str, Any]:
     """The `done` event of a finished run."""
     is_failed = run.state == Run.State.FAILED
     return {
@@ -23,7 +46,16 @@ def done_data(run: Run) -> dict[str, str | None]:
         "code": run.error_code if is_failed else None,
         "message": words.of(run.error_code).message if is_failed else None,
         "finish_reason": run.finish_reason or None,
+        "cost": cost_of(run),
     }
+
+
+def without_cost(raw: bytes) -> bytes:
+    """For who does not pay: visitors of a site."""
+    if raw == HEARTBEAT or not is_done(raw):
+        return raw
+    _, data = read(raw)
+    return frame(read_id(raw), "done", {name: value for name, value in data.items() if name != "cost"})
 
 
 def final_frames(run: Run) -> list[tuple[EventId, bytes]]:

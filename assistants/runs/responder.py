@@ -1,7 +1,7 @@
 """The one responder of long answers: a run's events for pages and API. OpenAI's shapes: `assistants.openai`."""
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import TypeVar
 from uuid import UUID
 
@@ -21,13 +21,14 @@ EVENT_STREAM = "text/event-stream"
 RETRY_HINT = b"retry: 1000\n\n"
 
 
-def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpResponse:
+def stream_run(request: HttpRequest, *, member: Member, run: Run, shows_cost: bool = True) -> HttpResponse:
     """Server-sent events of a run that the caller was allowed to see (WHATWG HTML §9.2, resumable).
 
     A finished run is answered from its row at once.
     """
+    shown = _as_it_is if shows_cost else endings.without_cost
     if run.is_final:
-        body = b"".join(raw for _, raw in endings.final_frames(run))
+        body = b"".join(shown(raw) for _, raw in endings.final_frames(run))
         return unbuffered(HttpResponse(body, content_type=EVENT_STREAM))
     after = EventId.parse(request.headers.get("Last-Event-ID") or request.GET.get("last_event_id", ""))
     workspace_id, run_id = member.workspace_id, run.id
@@ -35,20 +36,25 @@ def stream_run(request: HttpRequest, *, member: Member, run: Run) -> HttpRespons
 
     async def finish() -> HttpResponseBase:
         viewer = Viewer(workspace_id, run_id, member.principal)
-        return unbuffered(
-            StreamingHttpResponse(_events(viewer, after, is_waiting), content_type=EVENT_STREAM)
-        )
+        body = _events(viewer, after, is_waiting, shown)
+        return unbuffered(StreamingHttpResponse(body, content_type=EVENT_STREAM))
 
     return Deferred(finish)
 
 
-async def _events(viewer: Viewer, after: EventId, is_waiting: bool) -> AsyncGenerator[bytes, None]:
+def _as_it_is(raw: bytes) -> bytes:
+    return raw
+
+
+async def _events(
+    viewer: Viewer, after: EventId, is_waiting: bool, shown: Callable[[bytes], bytes]
+) -> AsyncGenerator[bytes, None]:
     yield RETRY_HINT
     if is_waiting:
         yield WAITING
     async with contextlib.aclosing(get_hub().watch(viewer, after)) as frames:
         async for raw in frames:
-            yield raw
+            yield shown(raw)
 
 
 def unbuffered(response: Response) -> Response:

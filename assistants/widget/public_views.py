@@ -226,7 +226,8 @@ def answer(request: HttpRequest, door: Door, member: Member, message_id: UUID) -
 @for_visitors
 def events(request: HttpRequest, door: Door, member: Member, run_id: UUID) -> HttpResponseBase:
     """Server-sent events, as for everybody (docs/turns.md); fetched, because an EventSource sends no header."""
-    return responder.stream_run(request, member=member, run=queries.access_run(member, door.widget, run_id))
+    run = queries.access_run(member, door.widget, run_id)
+    return responder.stream_run(request, member=member, run=run, shows_cost=False)
 
 
 @require_POST

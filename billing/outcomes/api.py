@@ -12,13 +12,13 @@ from accounts.permissions import Permission
 from accounts.requests import member_of
 from billing.outcomes import queries, services
 from billing.outcomes.models import Measurement
-from billing.outcomes.serializers import ContractSerializer, MeasuringSerializer
+from billing.outcomes.serializers import ContractSerializer, ContractsSerializer, MeasuringSerializer
 
 
 class ContractList(APIView):
     required_permissions = {"GET": Permission.BILLING_VIEW}
 
-    @extend_schema(operation_id="billing_contracts_list", responses=ContractSerializer(many=True))
+    @extend_schema(operation_id="billing_contracts_list", responses=ContractsSerializer)
     def get(self, request: Request) -> Response:
         """Newest first."""
         rows = queries.list_contracts(member_of(request))

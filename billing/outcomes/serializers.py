@@ -47,6 +47,14 @@ class ContractSerializer(serializers.Serializer):
     measurements = MeasurementSerializer(many=True)
 
 
+class ContractsSerializer(serializers.Serializer):
+    """All of them: there is no next page."""
+
+    results = ContractSerializer(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
 class MeasuringSerializer(serializers.Serializer):
     """A value and where it comes from: `evidence`, `evidence_url`, or both."""
 

@@ -27,6 +27,7 @@ OPEN = (
     "/cookies/",
     "/no-such-page/",
     "/share/made-up/",
+    "/api/docs/",
     "/invitations/made-up/",
 )
 SIGNED_IN = (

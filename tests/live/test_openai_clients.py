@@ -19,7 +19,8 @@ from tests.live.books import eventually
 from tests.live.callers import steer
 
 MODEL = "gpt-4o-mini"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "openai-protocol.md"
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT, API_PAGE = DOCS / "openai-protocol.md", DOCS / "api.md"
 SCHEMA = {
     "name": "count",
     "schema": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
@@ -43,7 +44,11 @@ def test_answer_has_the_shape_that_was_asked_for(client):
 
 
 def test_embeddings_image_speech_and_transcription(client):
-    vectors = client.embeddings.create(model="text-embedding-3-small", input=["A fox", "A hare"])
+    raw = client.embeddings.with_raw_response.create(
+        model="text-embedding-3-small", input=["A fox", "A hare"]
+    )
+    vectors = raw.parse()
+    assert raw.headers["Steward-Run-Id"] and int(raw.headers["Steward-Cost-Micro"]) > 0
     assert [len(row.embedding) for row in vectors.data] == [1536, 1536]
     (picture,) = client.images.generate(model="gpt-image-1", prompt="A fox", size="1024x1024").data
     assert base64.b64decode(picture.b64_json).startswith(b"\x89PNG")
@@ -143,15 +148,28 @@ def test_curl(acme):
     assert "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks) == "one two"
 
 
+def run_shell(command: str, **variables: str) -> str:
+    """What a command of a document prints. Raises if it fails."""
+    return subprocess.run(
+        ["bash", "-c", command],
+        env={**os.environ, **variables}, capture_output=True, text=True, timeout=40, check=True,
+    ).stdout  # fmt: skip
+
+
 def test_curl_of_the_document(acme):
     found = re.search(r"^ +(curl .+?\\\n.+?)$", DOCUMENT.read_text(), re.MULTILINE)
     command = found[1].replace("https://<host>", acme.url)
-    environment = {**os.environ, "KEY": acme.key}
-    raw = subprocess.run(
-        ["bash", "-c", f"{command} --silent --max-time 30"],
-        env=environment, capture_output=True, text=True, timeout=40, check=True,
-    ).stdout  # fmt: skip
+    raw = run_shell(f"{command} --silent --max-time 30", KEY=acme.key)
     assert json.loads(raw)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_every_curl_of_the_page_on_the_api(acme):
+    commands = re.findall(r"^```sh\n(curl .+?)```", API_PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    names = {"STEWARD_URL": acme.url, "STEWARD_KEY": acme.key}
+    answers = [json.loads(run_shell(f"{command.strip()} --max-time 30", **names)) for command in commands]
+    listed, turn, completion = answers
+    assert listed["results"] and turn["run"]
+    assert completion["choices"][0]["finish_reason"] == "stop"
 
 
 def test_embedding_whose_client_left_is_settled_all_the_same(acme, books, provider):
