@@ -120,7 +120,8 @@ def _response(call: Call, ended: Ended | None) -> HttpResponse:
     if ended.retry_after_s is not None:
         data["retry_after_s"] = ended.retry_after_s
     response = _problem(call, ended.error_code, data)
-    response.headers.update(ended.headers)
+    for name, value in ended.headers.items():
+        response[name] = value
     return response
 
 

@@ -61,7 +61,8 @@ def _render(member: Member, ended: Run, render: Render) -> HttpResponseBase:
     if answer is None:
         return responder.lost(ended)
     response = render(answer, ended)
-    response.headers.update(endings.cost_headers(ended))
+    for name, value in endings.cost_headers(ended).items():
+        response[name] = value
     return response
 
 
