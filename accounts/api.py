@@ -2,18 +2,18 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import queries, serializers, services
 from accounts.models import ApiKey
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
+from config.sparse import APIView, ListAPIView
 
 
-class ApiKeyList(generics.ListAPIView):
+class ApiKeyList(ListAPIView):
     """The caller's API keys in this workspace."""
 
     serializer_class = serializers.ApiKeySerializer

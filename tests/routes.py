@@ -11,8 +11,8 @@ class Route:
 
     `shared`: the objects belong to the workspace, not to one person in it. `streams`: it may answer Deferred.
     `overseen_by`: who has this permission sees colleagues' objects here too. `{…}` in `data` names an own object.
-    `works_read_only`: its unsafe methods work in a read-only workspace too. `of_person`: method → status for somebody
-    signed in who names no workspace.
+    `works_read_only`: its unsafe methods (or these of them) work in a read-only workspace too. `of_person`: method →
+    status for somebody signed in who names no workspace.
     """
 
     offers: dict[str, tuple[str, int]]
@@ -22,8 +22,13 @@ class Route:
     streams: bool = False
     overseen_by: str = ""
     query: dict[str, str] = field(default_factory=dict)
-    works_read_only: bool = False
+    works_read_only: bool | frozenset[str] = False
     of_person: dict[str, int] = field(default_factory=dict)
+
+    def is_open(self, method: str) -> bool:
+        """Whether this unsafe method works in a read-only workspace."""
+        works = self.works_read_only
+        return works if isinstance(works, bool) else method in works
 
 
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}

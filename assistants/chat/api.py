@@ -7,12 +7,11 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
@@ -22,6 +21,7 @@ from assistants.models import Conversation
 from assistants.runs import responder
 from assistants.runs import services as runs
 from config.pagination import CursorPagination
+from config.sparse import APIView, ListAPIView
 
 
 class RecentPagination(CursorPagination):
@@ -39,7 +39,7 @@ def _turn_body(turn: services.Turn) -> dict[str, object]:
     }
 
 
-class ConversationList(generics.ListAPIView):
+class ConversationList(ListAPIView):
     serializer_class = serializers.ConversationSerializer
     pagination_class = RecentPagination
     required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT}

@@ -100,8 +100,12 @@ def access_follow_up(member: Member, follow_up_id: UUID) -> FollowUp:
 
 def follow_ups_of(member: Member, conversation: Conversation) -> list[FollowUp]:
     """The member's own, the oldest first. One query."""
-    rows = FollowUp.objects.filter(conversation=conversation, owner_id=member.user_id)
-    return list(rows.order_by("created_at", "id"))
+    return list(list_follow_ups(member, conversation).order_by("created_at", "id"))
+
+
+def list_follow_ups(member: Member, conversation: Conversation) -> QuerySet[FollowUp]:
+    # SECURITY: nobody reads what another has not asked yet.
+    return FollowUp.objects.filter(conversation=conversation, owner_id=member.user_id)
 
 
 class Spot(NamedTuple):

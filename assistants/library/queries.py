@@ -99,19 +99,20 @@ def _filtered(rows: QuerySet[Conversation], filters: Filters) -> QuerySet[Conver
 
 def _pinned(scope: Scope) -> list[Conversation]:
     rows = _filtered(scope.own(), replace(Filters(), show="pinned")).order_by("-pinned_at", "-id")
-    return list(_told(rows)[:PINNED_LENGTH])
+    return list(told(rows)[:PINNED_LENGTH])
 
 
 def _rows(ids: list[UUID]) -> list[Conversation]:
-    return list(_told(Conversation.objects.filter(id__in=ids)).order_by("-updated_at", "-id"))
+    return list(told(Conversation.objects.filter(id__in=ids)).order_by("-updated_at", "-id"))
 
 
 def rows_of(ids: list[UUID]) -> dict[UUID, Conversation]:
     """What lists tell of them. The caller has checked that they may be seen. One query."""
-    return {row.id: row for row in _told(Conversation.objects.filter(id__in=ids))}
+    return {row.id: row for row in told(Conversation.objects.filter(id__in=ids))}
 
 
-def _told(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
+def told(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """With what lists tell of each: assistant, project, whether an answer is being written."""
     running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
     return rows.select_related("assistant", "project").defer("search").annotate(is_running=Exists(running))
 
