@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("usage.api_urls")),
     path("", include("assistants.builder.api_urls")),
     path("", include("assistants.chat.api_urls")),
+    path("", include("assistants.library.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),
 ]

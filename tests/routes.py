@@ -383,8 +383,6 @@ API = {
     "assistant-unpin": Route({"DELETE": ("assistants:manage", 204)}, ids=ONE_ASSISTANT, shared=True),
     "assistant-duplicate": Route({"POST": ("assistants:manage", 201)}, ids=ONE_ASSISTANT, shared=True),
     "assistant-unarchive": Route({"POST": ("assistants:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
-    "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
-    "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
     "run-events": Route({"GET": ("view", 200)}, ids={"run_id": "live_run"}, streams=True),
     "run-stop": Route({"POST": ("chat", 204)}, ids={"run_id": "live_run"}, works_read_only=True),
@@ -436,6 +434,60 @@ API |= {
     ),
     "billing-portal": Route({"POST": ("billing:manage", 409)}, data={"flow": "cancel"}, works_read_only=True),
     "subscribe": Route({"POST": ("billing:manage", 422)}, data={"plan": "enterprise"}, works_read_only=True),
+}
+
+# Conversations. With files and with what may fail: tests/assistants/api.
+STARTS, HELLO = {"POST": ("chat", 201)}, {"text": "Hello"}
+DELETES = frozenset({"DELETE"})
+API |= {
+    "conversation-list": Route(SEES | STARTS, data=HELLO),
+    "conversation-tags": Route(SEES),
+    "conversation-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("view", 204)},
+        ids=CONVERSATION,
+        data={"title": "Swept", "is_pinned": True},
+        works_read_only=DELETES,
+    ),
+    # Of one that is not deleted; of one that is: tests/assistants/api/test_conversations.py.
+    "conversation-restore": Route({"POST": ("view", 404)}, ids=CONVERSATION, works_read_only=True),
+    "conversation-tree": Route(SEES, ids=CONVERSATION),
+    "conversation-leaf": Route(
+        {"PUT": ("view", 200)}, ids=CONVERSATION, data={"message": "{answer}"}, works_read_only=True
+    ),
+    "conversation-export": Route(SEES, ids=CONVERSATION),
+    "conversation-share-links": Route({"GET": ("chat", 200)} | STARTS, ids=CONVERSATION, data={"days": 7}),
+    "share-link-list": Route(SEES),
+    "share-link-detail": Route({"DELETE": ("view", 204)}, ids={"link_id": "link"}, works_read_only=True),
+    "message-list": Route(SEES | STARTS, ids=CONVERSATION, data=HELLO),
+    "message-detail": Route(SEES, ids=MESSAGE),
+    "message-edit": Route(STARTS, ids=QUESTION, data=HELLO),
+    "message-regenerate": Route(STARTS, ids=MESSAGE),
+    "message-retry": Route(STARTS, ids=MESSAGE),
+    "message-fork": Route(STARTS, ids=MESSAGE),
+    "message-feedback": Route(
+        {"PUT": ("view", 200), "DELETE": ("view", 204)},
+        ids=MESSAGE,
+        data={"is_good": True},
+        works_read_only=True,
+    ),
+    "follow-up-list": Route(SEES | STARTS, ids=CONVERSATION, data=HELLO),
+    "follow-up-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("view", 204)},
+        ids=FOLLOW_UP,
+        data=HELLO,
+        works_read_only=DELETES,
+    ),
+    "follow-up-send": Route(STARTS, ids=FOLLOW_UP),
+    # Files come as multipart; the sweep sends JSON.
+    "attachment-list": Route({"GET": ("chat", 200), "POST": ("chat", 415)}),
+    "attachment-detail": Route(
+        SEES | {"DELETE": ("chat", 204)}, ids={"attachment_id": "attachment"}, works_read_only=DELETES
+    ),
+    "attachment-content": Route(SEES, ids={"attachment_id": "attachment"}),
+    "import-list": Route({"GET": ("chat", 200), "POST": ("chat", 415)}),
+    "import-detail": Route({"GET": ("chat", 200)}, ids={"import_id": "import_id"}),
+    "import-wake": Route({"POST": ("chat", 200)}, ids={"import_id": "import_id"}),
+    "run-list": Route(SEES),
 }
 
 # /v1/, with an API key only.

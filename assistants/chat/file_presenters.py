@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.urls import reverse
+
 from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.documents import words
@@ -50,6 +52,11 @@ def shown(request: MemberRequest, row: Attachment) -> FileView:
         row_url=page_url(request, "attachment-row", attachment_id=row.id),
         remove_url=page_url(request, "attachment-remove", attachment_id=row.id),
     )
+
+
+def content_url(row: Attachment) -> str | None:
+    """Where the REST API has a picture itself; None for a document."""
+    return reverse("api:attachment-content", args=[row.id]) if row.file else None
 
 
 def _url(request: MemberRequest, row: Attachment) -> str:

@@ -217,7 +217,7 @@ def send_now(*, member: Member, follow_up: FollowUp) -> Turn | FollowUp:
 
 
 def reword(*, follow_up: FollowUp, text: str) -> FollowUp:
-    """Other words for it while it waits. Raises EmptyMessage, MessageTooLong, FollowUpGone when it was asked meanwhile."""
+    """Other words for it while it waits. Raises EmptyMessage, MessageTooLong, and FollowUpGone when it was asked."""
     text = services.checked(text)
     if not FollowUp.objects.filter(id=follow_up.id).update(text=text):
         raise FollowUpGone()

@@ -138,8 +138,19 @@ def test_schema_names_every_route_and_is_valid(db):
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
             "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",
-            "/conversations", "/conversations/{conversation_id}/messages",
-            "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/conversations", "/conversations/tags", "/conversations/{conversation_id}", *(
+                f"/conversations/{{conversation_id}}/{name}" for name in (
+                    "restore", "messages", "tree", "leaf", "follow-ups", "share-links", "export",
+                    "messages/{message_id}",
+                )
+            ), *(
+                f"/conversations/{{conversation_id}}/messages/{{message_id}}/{name}"
+                for name in ("edit", "regenerate", "retry", "fork", "feedback")
+            ),
+            "/follow-ups/{follow_up_id}", "/follow-ups/{follow_up_id}/send",
+            "/attachments", "/attachments/{attachment_id}", "/attachments/{attachment_id}/content",
+            "/share-links", "/share-links/{link_id}", "/imports", "/imports/{import_id}", "/imports/{import_id}/wake",
+            "/runs", "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
             "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
             "/receipts", "/receipts/{receipt_id}", "/tecp/verify",
