@@ -13,6 +13,9 @@ urlpatterns = [
     path("", include("assistants.builder.api_urls")),
     path("", include("assistants.chat.api_urls")),
     path("", include("assistants.library.api_urls")),
+    path("", include("assistants.projects.api_urls")),
+    path("", include("assistants.documents.api_urls")),
+    path("", include("assistants.memory.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),
 ]

@@ -30,6 +30,7 @@ TIDY = "how a person keeps their own conversations: no right changes, nothing is
 # Services that can change something without an entry. Each with the reason.
 WITHOUT_ENTRY = {
     "assistants.memory.services.allow_again": OWN_MEMORY,
+    "assistants.memory.services.change": OWN_MEMORY,
     "assistants.memory.services.delete": OWN_MEMORY,
     "assistants.memory.services.edit": OWN_MEMORY,
     "assistants.memory.services.forbid": OWN_MEMORY,

@@ -62,7 +62,7 @@ def test_message_tells_all_of_its_answer(api, here, owner, turn, path):
     assert answer["run"]["state"] == "done"
     assert answer["run"]["cost_micro"] == run.cost_micro > 0
     assert answer["run"]["receipt_id"] == str(run.receipt_id)
-    source = answer["sources"][0]
+    source = dict(answer["sources"][0])
     assert source.pop("url").endswith(f"/documents/{document}/passages/{passage}/#passage-{passage}")
     assert source == {
         "number": 1, "document": str(document), "passage": str(passage), "name": "leave.txt", "page": 2, "heading": "",
