@@ -149,14 +149,16 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     )  # fmt: skip
     list_filter = (("revoked_at", admin.EmptyFieldListFilter), ("expires_at", admin.EmptyFieldListFilter))
     search_fields = ("prefix", "name", "membership__user__email", "membership__workspace__slug", "=id")
-    search_help_text = "The 8 characters after stw_, a name, an e-mail address or a workspace's slug"
+    search_help_text = (
+        "The first 8 characters after stw_live_, a name, an e-mail address or a workspace's slug"
+    )
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     list_select_related = ("membership__user", "membership__workspace")
     # SECURITY: the fields by name, so that the key's hash is never among them.
     fields = (
-        "id", "prefix", "name", "workspace", "user", "scopes", "created_at", "last_used_at", "expires_at",
-        "revoked_at",
+        "id", "environment", "prefix", "name", "workspace", "user", "scopes", "created_at", "rotated_at",
+        "former_ends_at", "last_used_at", "expires_at", "revoked_at",
     )  # fmt: skip
     actions = ("revoke",)
 

@@ -27,6 +27,7 @@ class AccountsConfig(AppConfig):
         gates.KEY_GATES.append(gate.two_factors)
         ports.person_reference.fill(services.person_reference_of)
         ports.owners_told.fill(workspaces.tell_owners)
+        ports.managers_told.fill(workspaces.tell_managers)
         ports.owner_addresses.fill(queries.owner_addresses)
         ports.mail_owed.fill(mails.send_once)
         inventory.add(ending.inventory_of)

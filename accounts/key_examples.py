@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from accounts.permissions import Permission
+from accounts.permissions import Permission, permissions_of
 
 CURL_CHAT = """\
 export STEWARD_KEY={key}
@@ -47,10 +47,10 @@ class Example:
 
 def examples_for(key: str, *, scopes: Collection[str], base_url: str, model: str) -> list[Example]:
     """A question if the key may ask, the list of models if it may read that, otherwise nothing."""
-    quoted = json.dumps(model)
-    if Permission.CHAT in scopes:
+    quoted, allowed = json.dumps(model), permissions_of(scopes)
+    if Permission.CHAT in allowed:
         curl, sdk = CURL_CHAT, SDK + SDK_CHAT
-    elif Permission.VIEW in scopes:
+    elif Permission.VIEW in allowed:
         curl, sdk = CURL_MODELS, SDK + SDK_MODELS
     else:
         return []

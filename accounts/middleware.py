@@ -9,13 +9,17 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import gates, permissions, queries, services
+from accounts import gates, permissions, queries
+from accounts.adapter import client_address
 from accounts.auditlog import services as auditlog
 from accounts.handoff import views as handoff
+from accounts.keys import addresses
+from accounts.keys import services as keys
 from accounts.requests import LocatedRequest
 from accounts.tokens import sessions as tokens
 from accounts.workspaces_ending import entry
@@ -157,11 +161,21 @@ def _identify_token(request: LocatedRequest, text: str) -> None:
 def _identify_key(request: LocatedRequest, text: str) -> None:
     now = timezone.now()
     member, workspace, key = queries.get_key_owner(text, now=now)
+    address = _address(request)
+    addresses.check(address, key.addresses)
     entry.check(workspace, member)
     gates.check_key(request, workspace, member)
-    services.note_key_use(key, now=now)
+    keys.note_use(key, now=now, address=address)
     request.user = key.membership.user
     request.workspace, request.member, request.api_key = workspace, member, key
+
+
+def _address(request: LocatedRequest) -> str:
+    """Empty when nobody says it."""
+    try:
+        return client_address(request)
+    except PermissionDenied:
+        return ""
 
 
 def _by_name(named: str) -> WorkspaceRef:

@@ -8,7 +8,9 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts import api_keys
 from accounts.handoff.models import HostSession  # noqa: F401  a topic of its own
+from accounts.idempotency.models import IdempotentCall  # noqa: F401  a topic of its own
 from accounts.legal.models import Consent  # noqa: F401  a topic of its own
 from accounts.mails.models import Mail  # noqa: F401  a topic of its own
 from accounts.members.models import Invitation  # noqa: F401  a topic of its own
@@ -107,18 +109,43 @@ class Membership(models.Model):
 
 
 class ApiKey(models.Model):
-    """A key of one membership. Only the SHA-256 of the key is stored; `prefix` finds the row (docs/api-keys.md)."""
+    """A key of one membership. Only the SHA-256 of the key is stored; `prefix` finds the row (docs/api-keys.md).
+
+    Until `former_ends_at` the secret that it had before works as well.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     membership = models.ForeignKey(Membership, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80)
     prefix = models.CharField(max_length=12, unique=True)
+    # Empty: in the format from before there were environments.
+    environment = models.CharField(max_length=8, default="", db_default="", blank=True)
     key_hash = models.BinaryField(max_length=32)
+    former_hash = models.BinaryField(max_length=32, null=True)
+    former_ends_at = models.DateTimeField(null=True, blank=True)
     scopes = models.JSONField(default=list)
+    # Networks in CIDR notation; none: from everywhere.
+    addresses = models.JSONField(default=list, db_default=[])
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_address = models.GenericIPAddressField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(former_hash=None, former_ends_at=None)
+                | models.Q(former_hash__isnull=False, former_ends_at__isnull=False),
+                name="api_key_former_secret_ends",
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.name} (stw_{self.prefix}…)"
+        return f"{self.name} ({self.shown})"
+
+    @property
+    def shown(self) -> str:
+        """As much of the key as everybody may see."""
+        return f"{api_keys.head_of(self.environment)}{self.prefix}…"

@@ -1,6 +1,6 @@
 """Who may do what: the one table. A view names its permission with `@requires`; nothing else decides."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -46,20 +46,70 @@ ROLE_PERMISSIONS: dict[str, frozenset[Permission]] = {
 }
 
 
+# What the scopes of API keys mean. A permission's own name is a scope too, and means just that.
+SCOPES: dict[str, frozenset[Permission]] = {
+    "read": frozenset({Permission.VIEW}),
+    "chat": frozenset({Permission.CHAT}),
+    "assistants": frozenset({Permission.ASSISTANTS_MANAGE}),
+    "usage": frozenset({Permission.USAGE_VIEW}),
+    "billing": frozenset({Permission.BILLING_VIEW, Permission.BILLING_MANAGE}),
+    "admin": frozenset(
+        {
+            Permission.KEYS_MANAGE,
+            Permission.MEMBERS_MANAGE,
+            Permission.WORKSPACE_MANAGE,
+            Permission.AUDIT_VIEW,
+            Permission.WORKSPACE_OWN,
+        }
+    ),
+}
+MEANINGS = {permission.value: frozenset({permission}) for permission in Permission} | SCOPES
+
+
+def permissions_of(scopes: Iterable[str]) -> frozenset[Permission]:
+    """What the scopes of a key allow; an unknown one allows nothing."""
+    return frozenset().union(*(MEANINGS.get(scope, frozenset()) for scope in scopes))
+
+
+def offered_scopes(permissions: Collection[Permission]) -> list[str]:
+    """What somebody with these permissions can give: a scope whole, or what they have of it one by one."""
+    offered: list[str] = []
+    for scope, meant in SCOPES.items():
+        if meant <= set(permissions):
+            offered.append(scope)
+        else:
+            offered += [
+                permission.value for permission in Permission if permission in meant & set(permissions)
+            ]
+    return offered
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody without an account, on a page that let them in (a widget on another site)."""
+
+    id: UUID
+    widget_id: UUID
+
+
 @dataclass(frozen=True)
 class Principal:
-    """What an open stream stands on: it ends when one of these is revoked, or the role no longer has what it needs."""
+    """What an open stream stands on: it ends when one of these is revoked, or the role no longer has what it needs.
+
+    `guest_of`: the workspace that lets a visitor in; then the membership's id is the widget's.
+    """
 
     user_id: UUID
     membership_id: UUID
     session_key: str | None = None
     api_key_id: UUID | None = None
     needs: Permission = Permission.VIEW
+    guest_of: UUID | None = None
 
 
 @dataclass(frozen=True)
 class Member:
-    """A person in one workspace, for one request."""
+    """A person in one workspace, for one request. With `visitor`, nobody's: ids are theirs and the widget's."""
 
     user_id: UUID
     person_ref: UUID
@@ -69,6 +119,7 @@ class Member:
     permissions: frozenset[Permission]
     session_key: str | None = None
     api_key_id: UUID | None = None
+    visitor: Visitor | None = None
 
     def can(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -115,6 +166,8 @@ class Member:
 
     @property
     def actor(self) -> audit.Actor:
+        if self.visitor is not None:
+            return audit.SYSTEM
         kind = AuditEntry.ActorKind.API_KEY if self.api_key_id else AuditEntry.ActorKind.PERSON
         return audit.Actor(kind=kind, ref=self.person_ref)
 
@@ -123,6 +176,8 @@ class Member:
         return self.principal_for(Permission.VIEW)
 
     def principal_for(self, permission: Permission) -> Principal:
+        if self.visitor is not None:
+            return Principal(self.user_id, self.membership_id, needs=permission, guest_of=self.workspace_id)
         return Principal(self.user_id, self.membership_id, self.session_key, self.api_key_id, permission)
 
 

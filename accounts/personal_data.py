@@ -125,10 +125,17 @@ HOLDINGS: list[Holding] = [
         "API keys",
         (
             "id", "name", "prefix", "scopes", "membership__workspace__name", "created_at", "expires_at", "revoked_at",
-            "last_used_at",
+            "last_used_at", "last_used_address", "addresses",
         ),
         person=deleted(lambda subject: ApiKey.objects.filter(membership__user_id=subject.user_id)),
         workspace=deleted(lambda workspace_id: ApiKey.objects.filter(membership__workspace_id=workspace_id)),
+    ),
+    Exported(
+        "accounts.IdempotentCall",
+        "Calls that may be repeated, of the last day",
+        ("method", "path", "status", "created_at"),
+        person=deleted(of_user("accounts.IdempotentCall")),
+        workspace=deleted(in_workspace("accounts.IdempotentCall")),
     ),
     Exported(
         "accounts.Membership",

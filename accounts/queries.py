@@ -5,12 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from django.conf import settings
 from django.db.models import Case, Q, QuerySet, When
 from django.utils import timezone
 
 from accounts import api_keys
 from accounts.models import ApiKey, Invitation, Membership, PersonReference, User
-from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from accounts.permissions import ROLE_PERMISSIONS, Member, permissions_of
 from config import errors
 from tenants.models import Workspace
 from tenants.scope import REF_FIELDS, WorkspaceRef
@@ -20,6 +21,14 @@ class InvalidApiKey(errors.DomainError):
     code = "invalid_api_key"
     status = 401
     message = "This API key is not valid: it may be mistyped, expired or revoked."
+
+
+class KeyOfAnotherEnvironment(InvalidApiKey):
+    code = "key_of_another_environment"
+    message = "This API key belongs to another environment: here keys begin with stw_{}_."
+
+    def __init__(self) -> None:
+        super().__init__(self.message.format(settings.API_KEY_ENVIRONMENT))
 
 
 def get_member(*, user_id: UUID, workspace_id: UUID, session_key: str | None) -> Member | None:
@@ -43,19 +52,10 @@ def get_member(*, user_id: UUID, workspace_id: UUID, session_key: str | None) ->
 
 
 def get_key_owner(text: str, *, now: datetime) -> tuple[Member, WorkspaceRef, ApiKey]:
-    """The member and workspace a key speaks for, in one query. Raises InvalidApiKey."""
-    if not api_keys.is_well_formed(text):
-        raise InvalidApiKey()
-    key = (
-        ApiKey.objects.filter(prefix=api_keys.prefix_of(text), revoked_at__isnull=True)
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), membership__user__is_active=True)
-        .select_related("membership__workspace", "membership__user__person_reference")
-        .first()
-    )
-    if key is None or not api_keys.matches(text, key.key_hash):
-        raise InvalidApiKey()
+    """The member and workspace a key speaks for, in one query. Raises InvalidApiKey, KeyOfAnotherEnvironment."""
+    key = find_key(text, now=now)
     membership = key.membership
-    allowed = ROLE_PERMISSIONS[membership.role] & {Permission(scope) for scope in key.scopes}
+    allowed = ROLE_PERMISSIONS[membership.role] & permissions_of(key.scopes)
     member = Member(
         user_id=membership.user_id,
         person_ref=membership.user.person_reference.ref,
@@ -66,6 +66,32 @@ def get_key_owner(text: str, *, now: datetime) -> tuple[Member, WorkspaceRef, Ap
         api_key_id=key.id,
     )
     return member, ref_of(membership.workspace), key
+
+
+def find_key(text: str, *, now: datetime) -> ApiKey:
+    """One query. Raises InvalidApiKey, KeyOfAnotherEnvironment."""
+    parsed = api_keys.parse(text)
+    if parsed is None:
+        raise InvalidApiKey()
+    if parsed.environment not in (api_keys.FORMER, settings.API_KEY_ENVIRONMENT):
+        raise KeyOfAnotherEnvironment()
+    key = (
+        ApiKey.objects.filter(prefix=parsed.prefix, revoked_at__isnull=True)
+        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), membership__user__is_active=True)
+        .select_related("membership__workspace", "membership__user__person_reference")
+        .first()
+    )
+    if key is None or not _opens(text, key, now=now):
+        raise InvalidApiKey()
+    return key
+
+
+def _opens(text: str, key: ApiKey, *, now: datetime) -> bool:
+    if api_keys.matches(text, key.key_hash):
+        return True
+    if key.former_hash is None or key.former_ends_at is None or key.former_ends_at <= now:
+        return False
+    return api_keys.matches(text, key.former_hash)
 
 
 def ref_of(workspace: Workspace) -> WorkspaceRef:
@@ -86,6 +112,13 @@ def list_owner_emails(workspace_id: UUID) -> list[str]:
         workspace_id=workspace_id, role=Membership.Role.OWNER, user__is_active=True
     )
     return list(owners.order_by("created_at").values_list("user__email", flat=True))
+
+
+def list_manager_emails(workspace_id: UUID) -> list[str]:
+    """Of its owners and admins."""
+    roles = [Membership.Role.OWNER, Membership.Role.ADMIN]
+    managers = Membership.objects.filter(workspace_id=workspace_id, role__in=roles, user__is_active=True)
+    return list(managers.order_by("created_at").values_list("user__email", flat=True))
 
 
 def owner_addresses(*, workspace_id: UUID) -> list[str]:
@@ -132,8 +165,16 @@ def list_unrevoked_api_keys(member: Member) -> QuerySet[ApiKey]:
     return list_api_keys(member).filter(revoked_at__isnull=True).order_by("-created_at", "-id")
 
 
+def get_api_key(member: Member, key_id: UUID) -> ApiKey:
+    """Any key of the member, a revoked one too. Raises NotFound."""
+    key = list_api_keys(member).filter(id=key_id).first()
+    if key is None:
+        raise errors.NotFound()
+    return key
+
+
 def access_api_key(member: Member, key_id: UUID) -> ApiKey:
-    """A key that the member can still revoke. Raises NotFound."""
+    """A key that the member can still change, rotate and revoke. Raises NotFound."""
     key = list_unrevoked_api_keys(member).filter(id=key_id).first()
     if key is None:
         raise errors.NotFound()

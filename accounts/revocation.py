@@ -21,6 +21,7 @@ from accounts.handoff import sessions
 from accounts.models import ApiKey, Membership
 from accounts.permissions import ROLE_PERMISSIONS, Principal
 from config import redis as redis_clients
+from tenants.models import Workspace
 
 CHANNEL = "revocations"
 logger = logging.getLogger(__name__)
@@ -37,8 +38,8 @@ def _on_sign_out(sender: object, request: Any, **_: Any) -> None:
 
 
 def announce_on_commit(kind: str, identifier: str) -> None:
-    """`kind`: session | api_key | membership | role (see `role_identifier`). A session takes those on own domains along
-    that came from it."""
+    """`kind`: session | api_key | membership (or widget, of visitors) | role (see `role_identifier`). A session takes
+    those on own domains along that came from it."""
     transaction.on_commit(partial(_announce, kind, identifier))
     for key in sessions.end_under(identifier) if kind == "session" else ():
         transaction.on_commit(partial(_announce, "session", key))
@@ -74,7 +75,9 @@ def list_revoked(principals: Iterable[Principal]) -> set[Principal]:
     """Those that no longer stand: in three queries, and more only where single sign-on is enforced."""
     from accounts.sso import gate  # noqa: PLC0415  which needs what needs this
 
-    asked = set(principals)
+    everybody = set(principals)
+    guests = {p for p in everybody if p.guest_of is not None}
+    asked = everybody - guests
     now = timezone.now()
     rows = list(
         Membership.objects.filter(
@@ -92,10 +95,24 @@ def list_revoked(principals: Iterable[Principal]) -> set[Principal]:
     standing = standing.exclude(session_key__in=sessions.orphans().values("session_key"))
     live_sessions = set(standing.values_list("session_key", flat=True))
     gated = {p for p in asked if p.session_key and p.membership_id in enforced}
-    return (gate.list_lost(gated) if gated else set()) | {
-        p
-        for p in asked
-        if p.needs not in ROLE_PERMISSIONS.get(roles.get(p.membership_id, ""), ())
-        or (p.api_key_id and p.api_key_id not in live_keys)
-        or (p.session_key and p.session_key not in live_sessions)
-    }
+    return (
+        (gate.list_lost(gated) if gated else set())
+        | _list_unwelcome(guests)
+        | {
+            p
+            for p in asked
+            if p.needs not in ROLE_PERMISSIONS.get(roles.get(p.membership_id, ""), ())
+            or (p.api_key_id and p.api_key_id not in live_keys)
+            or (p.session_key and p.session_key not in live_sessions)
+        }
+    )
+
+
+def _list_unwelcome(guests: set[Principal]) -> set[Principal]:
+    """Visitors of workspaces that let nobody in any more. That a widget is switched off is announced (its id as a
+    membership's); one query, and only where visitors watch."""
+    if not guests:
+        return set()
+    rows = Workspace.objects.filter(id__in={p.guest_of for p in guests}, state=Workspace.State.ACTIVE)
+    open_ids = set(rows.values_list("id", flat=True))
+    return {p for p in guests if p.guest_of not in open_ids}

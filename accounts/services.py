@@ -12,15 +12,15 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import api_keys, queries, revocation
+from accounts.keys import addresses, bounds
 from accounts.mails import services as mails
 from accounts.models import ApiKey, Membership, PersonReference, User
-from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from accounts.permissions import MEANINGS, ROLE_PERMISSIONS, Member, permissions_of
 from config import errors, ports
 from tenants import audit, links, slugs
 from tenants import services as tenants_services
 from tenants.models import AuditEntry, Workspace
-
-KEY_USE_GRAIN_S = 60
+from tenants.webhooks import emission
 
 
 class UnknownScope(errors.DomainError):
@@ -100,6 +100,13 @@ def enrol(*, workspace_id: UUID, user: User, role: str) -> Membership:
     person_reference(user)
     membership = Membership.objects.create(workspace_id=workspace_id, user=user, role=role)
     ports.seats_changed(workspace_id=workspace_id, by=1)
+    emission.emit(
+        "member.added",
+        workspace_id=workspace_id,
+        membership_id=membership.id,
+        user_id=user.id,
+        role=str(role),
+    )
     return membership
 
 
@@ -122,6 +129,13 @@ def remove_member(
             person=person_reference(membership.user),
         )
         membership.delete()
+        emission.emit(
+            "member.removed",
+            workspace_id=workspace_id,
+            membership_id=membership_id,
+            user_id=user_id,
+            role=membership.role,
+        )
         ports.seats_changed(workspace_id=workspace_id, by=-1)
         revocation.announce_on_commit("membership", str(membership_id))
         transaction.on_commit(lambda: ports.membership_ended(workspace_id=workspace_id, user_id=user_id))
@@ -135,36 +149,36 @@ def create_api_key(
     expires_at: datetime | None = None,
     actor: audit.Actor | None = None,
     limits: Sequence[dict[str, Any]] = (),
+    allowed: Sequence[str] = (),
 ) -> tuple[ApiKey, str]:
     """Returns the row and the key's text, which is shown once and never stored.
 
-    `limits`: each {meter, window, amount}. `actor`: when it is not the member who makes it. Raises UnknownScope,
-    KeyExpiryPassed, and what the port `key_limits_set` refuses.
+    `limits`: each {meter, window, amount}. `allowed`: addresses and networks; none: from everywhere. `actor`: when it
+    is not the member who makes it. Raises UnknownScope, AddressesRefused, KeyExpiryPassed, BeyondOwnKey, and what the
+    port `key_limits_set` refuses.
     """
-    permissions = _grantable(member, scopes)
-    _refuse_past(expires_at)
+    reach = bounds.Reach(_grantable(member, scopes), addresses.networks(allowed), expires_at)
+    refuse_past(expires_at)
+    bounds.check(member, reach)
     new = api_keys.generate()
     with transaction.atomic():
         key = ApiKey.objects.create(
-            membership_id=member.membership_id,
-            name=name,
-            prefix=new.prefix,
-            key_hash=new.key_hash,
-            scopes=sorted(permissions),
-            expires_at=expires_at,
-        )
+            membership_id=member.membership_id, name=name, environment=new.environment, prefix=new.prefix,
+            key_hash=new.key_hash, scopes=reach.scopes, addresses=reach.addresses, expires_at=expires_at,
+        )  # fmt: skip
         audit.record(
             "api_key.created",
             actor=actor or member.actor,
             workspace_id=member.workspace_id,
             target=("api_key", key.id),
-            scopes=sorted(permissions),
+            scopes=reach.scopes,
         )
         _set_limits(member, key, limits)
     return key, new.text
 
 
-def _refuse_past(expires_at: datetime | None) -> None:
+def refuse_past(expires_at: datetime | None) -> None:
+    """Raises KeyExpiryPassed."""
     if expires_at is not None and expires_at <= timezone.now():
         raise KeyExpiryPassed()
 
@@ -174,14 +188,13 @@ def _set_limits(member: Member, key: ApiKey, limits: Sequence[dict[str, Any]]) -
     ports.key_limits_set(wanted=wanted, actor=member.actor)
 
 
-def _grantable(member: Member, scopes: Iterable[str]) -> set[Permission]:
-    try:
-        permissions = {Permission(scope) for scope in scopes}
-    except ValueError as error:
-        raise UnknownScope() from error
-    if not permissions <= (ROLE_PERMISSIONS[member.role] & member.permissions):
+def _grantable(member: Member, scopes: Iterable[str]) -> list[str]:
+    """SECURITY: nobody gives what they do not have, not even as a part of a scope."""
+    wanted = sorted(set(scopes))
+    has = ROLE_PERMISSIONS[member.role] & member.permissions
+    if not all(scope in MEANINGS for scope in wanted) or not permissions_of(wanted) <= has:
         raise UnknownScope()
-    return permissions
+    return wanted
 
 
 def revoke_api_key(*, member: Member, key_id: UUID) -> None:
@@ -254,9 +267,3 @@ def set_staff_rights(
             is_superuser=is_superuser,
             groups=sorted(group.name for group in chosen),
         )
-
-
-def note_key_use(key: ApiKey, *, now: datetime) -> None:
-    """Keeps `last_used_at` to the minute, so that a busy key does not write on each call."""
-    if key.last_used_at is None or (now - key.last_used_at).total_seconds() > KEY_USE_GRAIN_S:
-        ApiKey.objects.filter(id=key.id).update(last_used_at=now)

@@ -6,6 +6,7 @@ from uuid import UUID
 from celery import shared_task
 from django.utils import timezone
 
+from accounts.idempotency import services as idempotency
 from accounts.mails import services as mails
 from accounts.members import services as members
 from accounts.privacy import erasing, exporting
@@ -28,6 +29,13 @@ def send_mail(*, key: str, **_: Any) -> None:
 @shared_task(name="accounts.tasks.forget_invitations", queue="default", time_limit=120, soft_time_limit=110)
 def forget_invitations() -> None:
     members.forget_ended(now=timezone.now())
+
+
+@shared_task(
+    name="accounts.tasks.forget_idempotent_calls", queue="default", time_limit=120, soft_time_limit=110
+)
+def forget_idempotent_calls() -> None:
+    idempotency.forget_old(now=timezone.now())
 
 
 @shared_task(name="accounts.tasks.send_mails", queue="default", time_limit=270, soft_time_limit=240)

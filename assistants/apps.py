@@ -9,13 +9,14 @@ class AssistantsConfig(AppConfig):
         from assistants.builder import services as builder_services  # noqa: PLC0415
         from assistants.chat import followers as chat_followers  # noqa: PLC0415
         from assistants.documents import resumes  # noqa: PLC0415
+        from assistants.generation import files, risks  # noqa: PLC0415
         from assistants.leaving import member_left  # noqa: PLC0415
         from assistants.llm import tokens  # noqa: PLC0415
         from assistants.memory import followers as memory_followers  # noqa: PLC0415
         from assistants.models import Run  # noqa: PLC0415
         from assistants.personal_data import HOLDINGS  # noqa: PLC0415
         from assistants.retention import queries as retention  # noqa: PLC0415
-        from assistants.runs import afterwards, sweep  # noqa: PLC0415
+        from assistants.runs import afterwards, judging, sweep  # noqa: PLC0415
         from assistants.runs import services as runs_services  # noqa: PLC0415
         from assistants.titles import followers as title_followers  # noqa: PLC0415
         from config import personal, ports  # noqa: PLC0415
@@ -36,3 +37,5 @@ class AssistantsConfig(AppConfig):
         ports.workspace_stopped.fill(sweep.end_workspace)
         inventory.add(retention.inventory_of)
         afterwards.follow(Run.Kind.RESUME, resumes.run_ended)
+        judging.judge(Run.Kind.CODE, files.gates_of)
+        judging.judge(Run.Kind.ANALYSIS, risks.gates_of)

@@ -16,7 +16,7 @@ from accounts import services as accounts_services
 from accounts.legal import documents
 from accounts.legal import services as legal
 from accounts.models import ApiKey, Membership, User
-from accounts.permissions import Member, Permission
+from accounts.permissions import SCOPES, Member
 from assistants.builder import demo as builder_demo
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
@@ -122,7 +122,7 @@ def describe() -> dict[str, Any]:
     return {
         "base_url": settings.BASE_URL,
         "staff": {"email": STAFF.email, "password": PASSWORD},
-        **{slug: {"slug": slug, "people": people[slug], "api_key": _key_text(slug)} for slug in PEOPLE},
+        **{slug: {"slug": slug, "people": people[slug], "api_key": _shown_key(slug)} for slug in PEOPLE},
     }
 
 
@@ -218,20 +218,29 @@ def _talk(member: Member, assistant: Assistant, question: str, answer: str) -> N
         runs_services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
 
 
-def _key_text(slug: str) -> str:
+def _key_text(slug: str, *, environment: str) -> str:
     """The demo's keys are derived from the installation's secret, so that they can be shown again."""
     digest = hmac.digest(settings.SECRET_KEY.encode(), f"demo-key:{slug}".encode(), hashlib.sha512)
-    body = api_keys.MARK + "".join(api_keys.ALPHABET[byte % 62] for byte in digest[:38])
+    length = 30 if environment else 38
+    body = api_keys.head_of(environment) + "".join(api_keys.ALPHABET[byte % 62] for byte in digest[:length])
     return body + api_keys.checksum(body)
 
 
+def _shown_key(slug: str) -> str:
+    """In the format in which it was made: both have the same beginning."""
+    text = _key_text(slug, environment=settings.API_KEY_ENVIRONMENT)
+    row = ApiKey.objects.filter(prefix=api_keys.prefix_of(text)).first()
+    return text if row is None else _key_text(slug, environment=row.environment)
+
+
 def _make_key(workspace: Workspace, owner: User, slug: str) -> ApiKey:
-    text = _key_text(slug)
+    text = _key_text(slug, environment=settings.API_KEY_ENVIRONMENT)
     membership = Membership.objects.get(workspace=workspace, user=owner)
     return ApiKey.objects.create(
         membership=membership,
         name="Demo key",
+        environment=settings.API_KEY_ENVIRONMENT,
         prefix=api_keys.prefix_of(text),
         key_hash=api_keys.hash_of(text),
-        scopes=sorted(Permission),
+        scopes=list(SCOPES),
     )

@@ -20,6 +20,7 @@ from assistants.models import Conversation, Message, Run
 from assistants.projects.personal_data import HELD as projects
 from assistants.providers.personal_data import HELD as providers
 from assistants.tools.personal_data import HELD as tools
+from assistants.widget.personal_data import HELD as widget
 from config import redis as redis_clients
 from config.personal import Exported, Holding, NotYet, Subject, deleted
 from tenants import keys
@@ -96,6 +97,7 @@ CHAT: list[Holding] = [
 ]  # fmt: skip
 HOLDINGS: list[Holding] = [
     *tools,
+    *widget,
     *chat,
     *CHAT,
     *builder,

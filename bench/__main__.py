@@ -11,7 +11,7 @@ NAMES = {
     "aborts": "bench.aborts",
     "pages": "bench.pages",
     "workspaces": "bench.workspaces",
-    "openai": "bench.calls",
+    "gateway": "bench.gateway",
     "dashboard": "bench.dashboard",
     "webhooks": "bench.webhooks",
     "memory": "bench.remembering",

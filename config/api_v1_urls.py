@@ -8,6 +8,7 @@ urlpatterns = [
     path("", include("accounts.workspaces.api_urls")),
     path("", include("accounts.auditlog.api_urls")),
     path("", include("accounts.tokens.api_urls")),
+    path("", include("accounts.webhooks.api_urls")),
     path("", include("usage.statements.api_urls")),
     path("", include("usage.api_urls")),
     path("", include("assistants.builder.api_urls")),
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", include("assistants.projects.api_urls")),
     path("", include("assistants.documents.api_urls")),
     path("", include("assistants.memory.api_urls")),
+    path("", include("assistants.generation.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),
 ]

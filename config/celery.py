@@ -20,7 +20,7 @@ DELIVERY_SECONDS = 3
 TASKS = ["tenants.tasks", "accounts.tasks", "usage.tasks", "billing.tasks", "assistants.runs.tasks"]
 TASKS += ["assistants.retention.tasks", "assistants.documents.tasks", "assistants.library.tasks"]
 TASKS += ["assistants.recall.tasks", "assistants.memory.tasks", "assistants.titles.tasks"]
-TASKS += ["assistants.chat.tasks"]
+TASKS += ["assistants.chat.tasks", "assistants.widget.tasks"]
 SIMULATED = {}
 if env.flag("STRIPE_SIMULATED"):
     TASKS.append("billing.simulator.tasks")
@@ -71,6 +71,11 @@ app.conf.update(
             "task": "accounts.tasks.forget_invitations",
             "schedule": crontab(hour=3, minute=25),
             "options": {"expires": 3600},
+        },
+        "forget-idempotent-calls": {
+            "task": "accounts.tasks.forget_idempotent_calls",
+            "schedule": crontab(minute=45),
+            "options": {"expires": 1800},
         },
         "sweep-privacy": {
             "task": "accounts.tasks.sweep_privacy",
@@ -182,6 +187,11 @@ app.conf.update(
             "schedule": crontab(minute=25),
             "options": {"expires": 1800},
         },
+        "forget-visitors": {
+            "task": "assistants.widget.tasks.forget_visitors",
+            "schedule": crontab(hour=2, minute=50),
+            "options": {"expires": 3600},
+        },
         "apply-retention": {
             "task": "assistants.retention.tasks.apply_retention",
             "schedule": crontab(hour=2, minute=20),
@@ -205,6 +215,16 @@ app.conf.update(
         "purge-deleted-conversations": {
             "task": "assistants.library.tasks.purge_deleted",
             "schedule": crontab(hour=2, minute=50),
+            "options": {"expires": 3600},
+        },
+        "sweep-webhooks": {
+            "task": "tenants.tasks.sweep_webhooks",
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": SWEEP_SECONDS},
+        },
+        "forget-webhooks": {
+            "task": "tenants.tasks.forget_webhooks",
+            "schedule": crontab(hour=3, minute=5),
             "options": {"expires": 3600},
         },
         "recheck-domains": {

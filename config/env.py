@@ -51,6 +51,14 @@ def integer(name: str, default: int, *, minimum: int | None = None) -> int:
     return number
 
 
+def one_of(name: str, known: tuple[str, ...], default: str) -> str:
+    """Raises ImproperlyConfigured."""
+    value = text(name, default) or default
+    if value not in known:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(known)}, not {value!r}.")
+    return value
+
+
 def words(name: str, default: list[str]) -> list[str]:
     """A comma-separated list; blanks dropped."""
     value = os.environ.get(name)

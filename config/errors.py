@@ -19,6 +19,7 @@ TITLES = {
     405: "That method is not offered here",
     409: "Something else came first",
     410: "That is over",
+    412: "It was changed meanwhile",
     413: "That is too large",
     415: "That format is not accepted here",
     422: "That cannot be done as asked",

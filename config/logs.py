@@ -6,6 +6,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from pythonjsonlogger.json import JsonFormatter
+
+from config import masking
+
 CONTEXT_FIELDS = ("request_id", "workspace_id", "run_id")
 _context: ContextVar[dict[str, str] | None] = ContextVar("log_context", default=None)
 
@@ -33,6 +37,16 @@ class ContextFilter(logging.Filter):
         return True
 
 
+class MaskedText(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masking.masked(super().format(record))
+
+
+class MaskedJson(JsonFormatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return masking.masked(super().format(record))
+
+
 def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
     """The LOGGING dictionary. Prompts, keys and payloads are never logged; messages are constant, ids are extras."""
     text_format = (
@@ -43,9 +57,9 @@ def configuration(*, level: str, as_json: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "filters": {"context": {"()": "config.logs.ContextFilter"}},
         "formatters": {
-            "text": {"format": text_format},
+            "text": {"()": "config.logs.MaskedText", "fmt": text_format},
             "json": {
-                "()": "pythonjsonlogger.json.JsonFormatter",
+                "()": "config.logs.MaskedJson",
                 "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(workspace_id)s %(run_id)s",
             },
         },

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from config import errors, logs
+from config import errors, logs, masking
 
 Handler = Callable[[HttpRequest], HttpResponse]
 SAFE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -17,13 +17,17 @@ def request_context(get_response: Handler) -> Handler:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
-        request_id = given if SAFE_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given if _is_usable(given) else secrets.token_hex(8)
         with logs.log_context(request_id=request_id):
             response = get_response(request)
         response["X-Request-Id"] = request_id
         return response
 
     return middleware
+
+
+def _is_usable(given: str) -> bool:
+    return bool(SAFE_REQUEST_ID.fullmatch(given)) and not masking.holds_key(given)
 
 
 class DomainErrorMiddleware:

@@ -20,6 +20,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.util import connection as dialling
 
 CallFailed = requests.RequestException
+TimedOut = requests.Timeout
 Dial = Callable[[str, int, Any], socket.socket]
 """(host, port, timeout) → a connected socket."""
 

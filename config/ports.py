@@ -4,7 +4,7 @@ The left app declares and calls a port here; the right app fills it in `AppConfi
 fails start-up (system check `steward.E001`), so a call never silently does nothing.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 from uuid import UUID
@@ -115,6 +115,33 @@ class KeyLimits:
 def _key_limits_set(*, wanted: KeyLimits, actor: Any) -> None: ...
 
 
+@dataclass(frozen=True)
+class KeyLimitWords:
+    """What a key can be limited by. `units`: how many of what is counted one typed unit is, by meter."""
+
+    meters: Sequence[tuple[str, str]]
+    windows: Sequence[tuple[str, str]]
+    units: Mapping[str, int]
+
+
+def _key_limit_words() -> KeyLimitWords:  # type: ignore[empty-body]
+    ...
+
+
+@dataclass(frozen=True)
+class KeyUsage:
+    """What a key used within the last `days`; `cost` as people read it."""
+
+    days: int
+    messages: int
+    tokens: int
+    cost: str
+
+
+def _usage_of_keys(*, workspace_id: UUID, person_ref: UUID, zone: str) -> dict[UUID, KeyUsage]:  # type: ignore[empty-body]
+    ...
+
+
 def _hold_decided(*, hold_id: UUID, workspace_id: UUID, refusal: str) -> None: ...
 
 
@@ -154,6 +181,13 @@ def _owners_told(*, workspace_id: UUID, key: str, kind: str, context: dict[str, 
 
 owners_told = Port("owners_told", _owners_told)
 """Owe a mail of this kind, once per `key`, to whoever owns the workspace. Inside the transaction of what it tells."""
+
+
+def _managers_told(*, workspace_id: UUID, key: str, kind: str, context: dict[str, Any]) -> None: ...
+
+
+managers_told = Port("managers_told", _managers_told)
+"""The same to whoever may manage the workspace: its owners and admins."""
 
 runs_ended = Port("runs_ended", _runs_ended)
 """Of these runs of a workspace, those that have ended. For the check that none of them still holds anything."""
@@ -224,3 +258,9 @@ assistant_count = Port("assistant_count", _assistant_count)
 
 key_limits_set = Port("key_limits_set", _key_limits_set)
 """A key is being made: give it its limits, each {meter, window, amount}, or refuse. Inside the creating transaction."""
+
+key_limit_words = Port("key_limit_words", _key_limit_words)
+"""What the form that makes a key offers as limits."""
+
+usage_of_keys = Port("usage_of_keys", _usage_of_keys)
+"""What a person's keys used in a workspace of late, by key. Two queries."""

@@ -24,7 +24,16 @@ ROUTES = frozenset(
     {
         "workspace:run-events",
         "api:run-events",
+        "api:chat",
+        "api:ask",
+        "api:generate",
+        "api:analyze",
         "openai:chat-completions",
+        "embed-events",
+        "openai:embeddings",
+        "openai:images",
+        "openai:speech",
+        "openai:transcriptions",
     }
 )
 

@@ -20,6 +20,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include(("assistants.openai.urls", "openai"))),
     path("", include("billing.webhooks.urls")),
     path("w/<slug:workspace>/", include(("config.workspace_urls", "workspace"))),
+    path("embed/", include("assistants.widget.public_urls")),
+    path("made/", include("assistants.openai.public_urls")),
     path("share/", include("assistants.library.public_urls")),
     path("sso/", include("accounts.sso.public_urls")),
     path("", include("accounts.urls")),

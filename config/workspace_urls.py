@@ -7,6 +7,7 @@ urlpatterns = [
     path("conversations/", include("assistants.library.urls")),
     path("projects/", include("assistants.projects.urls")),
     path("assistants/", include("assistants.builder.urls")),
+    path("assistants/", include("assistants.widget.urls")),
     path("tools/", include("assistants.tools.urls")),
     path("documents/", include("assistants.documents.urls")),
     path("resume/", include("assistants.documents.resume_urls")),

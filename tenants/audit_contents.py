@@ -15,7 +15,7 @@ authorization private pem
 OF_PERSONS = "email emails address addresses ip agent phone surname"
 FORBIDDEN = frozenset((OF_SECRETS + OF_PERSONS).split())
 SECRET_TEXTS = re.compile(
-    r"stw_\w{9}|\b[sr]k_(live|test)_|\bsk-\w{16}|\bwhsec_|-----BEGIN |\beyJ[\w-]{8,}\.[\w-]+\.|"
+    r"stw_(?:[a-z]+_)?[0-9A-Za-z]{9}|\b[sr]k_(live|test)_|\bsk-\w{16}|\bwhsec_|-----BEGIN |\beyJ[\w-]{8,}\.[\w-]+\.|"
     r"pbkdf2_|\$argon2"
 )
 PERSONAL_TEXTS = re.compile(r"[^\s@]+@[^\s@]+\.[a-zA-Z]{2,}|\b\d{1,3}(\.\d{1,3}){3}\b")

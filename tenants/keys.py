@@ -15,6 +15,11 @@ def stream_key(workspace_id: UUID, run_id: UUID) -> str:
     return f"stream:{workspace_id}:{run_id}"
 
 
+def parcel_key(workspace_id: UUID, run_id: UUID, attempt: int) -> str:
+    """An answer that is no text, until the request that waits for it takes it."""
+    return f"parcel:{workspace_id}:{run_id}:{attempt}"
+
+
 def sequencer_flag(workspace_id: UUID, kind: str) -> str:
     """Set while the numbering of a workspace's log is enqueued and has not begun."""
     return f"sequencer:{workspace_id}:{kind}"

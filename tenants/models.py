@@ -179,3 +179,9 @@ class AuditEntry(models.Model):
 
 
 from tenants.lifecycle.models import Erasure, ReservedSlug  # noqa: E402, F401  Django looks for an app's models here
+from tenants.webhooks.models import (  # noqa: E402, F401
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookMessage,
+)

@@ -7,7 +7,18 @@ from django.db.models import Q, QuerySet
 
 from config.personal import Exported, Holding, NotPersonal, Subject, by_caller, deleted, kept
 from tenants import sealing
-from tenants.models import AuditEntry, Domain, Erasure, FormerSlug, SealingKey, Workspace
+from tenants.models import (
+    AuditEntry,
+    Domain,
+    Erasure,
+    FormerSlug,
+    SealingKey,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookMessage,
+    Workspace,
+)
 
 AUDIT_NAMELESS = (
     "The log can be verified only whole. It names its actor by a random reference whose mapping is gone; what named "
@@ -33,7 +44,57 @@ def _opened(rows: list[dict[str, Any]], whose: Subject | UUID) -> list[dict[str,
     return shaped
 
 
+def _told_of(subject: Subject) -> dict[str, str]:
+    return {"data__user_id": str(subject.user_id)}
+
+
+def _within(path: str, of: dict[str, Any]) -> dict[str, Any]:
+    return {f"{path}__{name}": value for name, value in of.items()}
+
+
+def _erase_endpoints(workspace_id: UUID) -> int:
+    """With the keys of their secrets."""
+    rows = WebhookEndpoint.objects.filter(workspace_id=workspace_id)
+    sealing.destroy(rows.values_list("id", flat=True))
+    return rows.delete()[0]
+
+
 HOLDINGS: list[Holding] = [
+    Exported(
+        "tenants.WebhookAttempt",
+        "Tries of webhooks",
+        ("id", "delivery_id", "url", "status", "error", "took_ms", "created_at"),
+        person=deleted(
+            lambda subject: WebhookAttempt.objects.filter(**_within("delivery__message", _told_of(subject)))
+        ),
+        workspace=deleted(
+            lambda workspace_id: WebhookAttempt.objects.filter(delivery__message__workspace_id=workspace_id)
+        ),
+    ),
+    Exported(
+        "tenants.WebhookDelivery",
+        "What webhooks were sent",
+        ("id", "endpoint_id", "message_id", "state", "attempts", "finished_at"),
+        person=deleted(lambda subject: WebhookDelivery.objects.filter(**_within("message", _told_of(subject)))),
+        workspace=deleted(
+            lambda workspace_id: WebhookDelivery.objects.filter(message__workspace_id=workspace_id)
+        ),
+    ),
+    Exported(
+        "tenants.WebhookMessage",
+        "What webhooks tell",
+        ("id", "type", "data", "created_at"),
+        person=deleted(lambda subject: WebhookMessage.objects.filter(**_told_of(subject))),
+        workspace=deleted(lambda workspace_id: WebhookMessage.objects.filter(workspace_id=workspace_id)),
+    ),
+    Exported(
+        "tenants.WebhookEndpoint",
+        "Webhooks",
+        ("id", "url", "description", "event_types", "state", "created_at"),
+        workspace=deleted(
+            lambda workspace_id: WebhookEndpoint.objects.filter(workspace_id=workspace_id), erase=_erase_endpoints
+        ),
+    ),
     Exported(
         "tenants.AuditEntry",
         "Audit log",

@@ -11,6 +11,8 @@ from tenants.domains import queries as domain_queries
 from tenants.domains import services as domains
 from tenants.lifecycle import services as lifecycle
 from tenants.lifecycle import slugs
+from tenants.webhooks import delivery as webhook_delivery
+from tenants.webhooks import services as webhooks
 
 
 @shared_task(name="tenants.tasks.erase_workspaces", queue="default", soft_time_limit=50, time_limit=60)
@@ -48,3 +50,19 @@ def recheck_domains(**_: Any) -> None:
 )
 def recheck_domain(*, domain_id: int, **_: Any) -> None:
     domains.recheck_domain(domain_id=domain_id, now=timezone.now())
+
+
+@shared_task(name="tenants.tasks.deliver_webhooks", queue="default", time_limit=90, soft_time_limit=80)
+def deliver_webhooks(*, endpoint_id: str, **_: object) -> None:
+    webhook_delivery.deliver(UUID(endpoint_id))
+
+
+@shared_task(name="tenants.tasks.sweep_webhooks", queue="default", time_limit=30, soft_time_limit=25)
+def sweep_webhooks() -> None:
+    """Senders for what is due and has none."""
+    webhook_delivery.sweep(now=timezone.now())
+
+
+@shared_task(name="tenants.tasks.forget_webhooks", queue="default", time_limit=660, soft_time_limit=600)
+def forget_webhooks() -> None:
+    webhooks.forget_old(now=timezone.now())

@@ -40,7 +40,8 @@ ASSISTANT = {
     "max_output_tokens": "100",
 }  # fmt: skip
 VERSION = {"assistant_id": "assistant", "version_id": "version"}
-KEY = {"name": "Swept", "scopes": ["view"]}
+# Of what everybody has who may make keys at all.
+KEY = {"name": "Swept", "scopes": ["keys:manage"]}
 LIMIT = {"subject": "assistant:{assistant}", "meter": "messages", "window": "day", "amount": "5"}
 STOP = {"target": "assistant:{assistant}", "reason": "Swept"}
 RECEIPT = {"receipt_id": "receipt"}
@@ -91,6 +92,14 @@ WORKSPACE = {
     ),
     "keys": Route({"GET": ("keys:manage", 200)}),
     "key-create": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
+    "key-change": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"GET": ("keys:manage", 200), "POST": ("keys:manage", 200)}, ids={"key_id": "key"},
+        data={"overlap_hours": "1"}, works_read_only=True,
+    ),
     "key-revoke": Route(
         {"GET": ("keys:manage", 200), "POST": ("keys:manage", 302)}, ids={"key_id": "key"}, works_read_only=True
     ),
@@ -349,7 +358,40 @@ WORKSPACE |= {
 # /api/v1/, with an API key or with a session that names a workspace.
 API = {
     "key-list": Route({"GET": ("keys:manage", 200), "POST": ("keys:manage", 201)}, data=KEY),
-    "key-detail": Route({"DELETE": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "key-detail": Route(
+        {"GET": ("keys:manage", 200), "PATCH": ("keys:manage", 200), "DELETE": ("keys:manage", 204)},
+        ids={"key_id": "key"},
+        data={"name": "Swept"},
+        works_read_only=True,
+    ),
+    "key-rotate": Route(
+        {"POST": ("keys:manage", 200)}, ids={"key_id": "key"}, data={"overlap_hours": 1}, works_read_only=True
+    ),
+    "key-revoke": Route({"POST": ("keys:manage", 204)}, ids={"key_id": "key"}, works_read_only=True),
+    "webhook-list": Route(
+        {"GET": ("workspace:manage", 200), "POST": ("workspace:manage", 201)},
+        data={"url": "https://example.com/", "event_types": ["run.finished"]},
+    ),
+    "webhook-detail": Route(
+        {
+            "GET": ("workspace:manage", 200),
+            "PATCH": ("workspace:manage", 200),
+            "DELETE": ("workspace:manage", 204),
+        },
+        ids={"endpoint_id": "webhook"},
+        data={"description": "Swept"},
+        shared=True,
+    ),
+    "webhook-rotate": Route({"POST": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-test": Route({"POST": ("workspace:manage", 202)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-deliveries": Route(
+        {"GET": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True
+    ),
+    "webhook-redeliver": Route(
+        {"POST": ("workspace:manage", 202)},
+        ids={"delivery_id": "webhook_delivery"},
+        shared=True,
+    ),
     "member-list": Route({"GET": ("view", 200)}),
     "member-detail": Route(
         {"PATCH": ("members:manage", 200), "DELETE": ("members:manage", 204)},
@@ -386,6 +428,13 @@ API = {
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
     "run-events": Route({"GET": ("view", 200)}, ids={"run_id": "live_run"}, streams=True),
     "run-stop": Route({"POST": ("chat", 204)}, ids={"run_id": "live_run"}, works_read_only=True),
+    "chat": Route({"POST": ("chat", 200)}, data={"message": "Hello"}, streams=True),
+    "ask": Route({"POST": ("chat", 200)}, data={"question": "Hello"}, streams=True),
+    "generate": Route({"POST": ("chat", 200)}, data={"description": "A greeting"}, streams=True),
+    "analyze": Route({"POST": ("chat", 200)}, data={"code": "print(1)"}, streams=True),
+    # Nobody has one: tests/assistants/generation/test_resume_api.py.
+    "resume": Route({"GET": ("view", 404), "POST": ("chat", 202)}, data={"text": "I bake."}),
+    "run-result": Route(SEES, ids={"run_id": "run"}),
     "usage-current": Route(SEES),
     "usage-history": Route(SEES),
     "usage-limits": Route(SEES),
@@ -497,7 +546,20 @@ OPENAI = {
         data={"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]},
         streams=True,
     ),
+    "embeddings": Route(
+        {"POST": ("chat", 200)}, data={"model": "text-embedding-3-small", "input": "Hello"}, streams=True
+    ),
+    "images": Route({"POST": ("chat", 200)}, data={"prompt": "A fox", "n": 1}, streams=True),
+    "speech": Route(
+        {"POST": ("chat", 200)},
+        data={"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy"},
+        streams=True,
+    ),
+    "transcriptions": Route(
+        {"POST": ("chat", 200)}, data={"model": "whisper-1", "file": b"sound"}, streams=True
+    ),
     "models": Route({"GET": ("view", 200)}),
+    "model": Route({"GET": ("view", 200)}, ids={"name": "model"}, shared=True),
 }
 
 # /api/v1/ without a workspace, each marked `open_api` with its reason: method → status for a visitor, a session, an API
@@ -515,6 +577,8 @@ PUBLIC = {
     "ready": (200, 200, 200),
     "home": (200, 302, 200),
     "me": (302, 200, 200),
+    # One that leads somewhere: tests/assistants/test_openai_making.py.
+    "made-picture": (404, 404, 404),
     # Others' links, real ones and what they answer: tests/accounts/test_invitation_page.py.
     "invitation": (404, 404, 404),
     "own-invitation": (302, 405, 405),
@@ -623,3 +687,25 @@ ACCOUNT |= {
     "google_login", "google_callback", "google_login_by_token", "github_login", "github_callback",
     "microsoft_login", "microsoft_callback",
 }  # fmt: skip
+
+# Chats on other sites. What visitors do there, and who is let in: tests/assistants/widget.
+WIDGET = {
+    "is_on": "on", "sites": "https://www.example.com", "title": "Swept", "colour": "#0b6650",
+    "messages_per_day": "5", "visitor_messages_per_day": "2",
+}  # fmt: skip
+WORKSPACE |= {
+    "assistant-widget": Route(MANAGES | LEADS_BACK, ids=ONE_ASSISTANT, data=WIDGET, shared=True),
+    "widget-talks": Route(MANAGES, ids=ONE_ASSISTANT, shared=True),
+    "widget-talk": Route(MANAGES, ids=ONE_ASSISTANT | {"conversation_id": "visitor_talk"}, shared=True),
+}
+PUBLIC |= {
+    "embed-loader": (404, 404, 404),
+    "embed-frame": (404, 404, 404),
+    "embed-visitor": (405, 405, 405),
+    "embed-messages": (404, 404, 404),
+    "embed-answer": (404, 404, 404),
+    "embed-events": (404, 404, 404),
+    "embed-stop": (405, 405, 405),
+}
+PUBLIC_STREAMS = {"embed-events"}
+"""Of those without a session or key: tests/assistants/widget/test_visitors.py."""

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test import Client
@@ -17,10 +18,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import slugify
 
+from accounts import api_keys
 from accounts import services as accounts_services
 from accounts.members import services as members
 from accounts.models import ApiKey, User
-from accounts.permissions import ROLE_PERMISSIONS, Member, Permission
+from accounts.permissions import ROLE_PERMISSIONS, SCOPES, Member, Permission
 from assistants.chat import queueing
 from assistants.memory.services import remember
 from assistants.models import FollowUp, MemoryRefusal, Provider
@@ -28,10 +30,12 @@ from config import streaming
 from tenants import audit
 from tenants.models import AuditEntry, Domain, Workspace
 from tenants.scope import WorkspaceRef, enter
+from tenants.webhooks import services as webhooks
 from tests import exports, factories, library
 from tests.accounts.sso import connections
 from tests.assistants.documents import shelf
 from tests.assistants.tools import waiting
+from tests.assistants.widget import visitors
 from tests.billing import contracts
 from tests.factories import Person, Role
 from tests.routes import Route
@@ -69,6 +73,7 @@ class Things:
     stop: int = 0
     notice: int = 0
     month: str = ""
+    model: str = ""
     log_size: int = 0
     contract: UUID = UUID(int=0)
     offer: UUID = UUID(int=0)
@@ -91,11 +96,15 @@ class Things:
     call: UUID = UUID(int=0)
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
+    visitor_talk: UUID = UUID(int=0)
+    webhook: UUID = UUID(int=0)
+    webhook_delivery: int = 0
 
 
 NOBODYS: dict[str, Any] = {
     "audit_entry": 10**9,
     "domain": 10**9,
+    "webhook_delivery": 10**9,
     "limit": 10**9,
     "stop": 10**9,
     "notice": 10**9,
@@ -105,7 +114,7 @@ NOBODYS: dict[str, Any] = {
 
 FURNISHED = {
     "limit", "notice", "stop", "month", "log_size", "contract", "offer", "export", "mail_domain", "membership",
-    "invitation", "workspace", "domain", "audit_entry",
+    "invitation", "workspace", "domain", "audit_entry", "webhook", "webhook_delivery",
 }  # fmt: skip
 """What `furnish_workspace` makes: a test holds the two together."""
 
@@ -117,6 +126,8 @@ class World:
     own: dict[str, Things]
     colleague: Things
     foreign: Things
+    keys: dict[str, str]
+    """The owner's keys, one of each scope."""
 
 
 def make_things(
@@ -142,19 +153,19 @@ def make_things(
         assert isinstance(waits, FollowUp)
         kept = (
             asked
-            | {"follow_up": waits.id}
+            | {"follow_up": waits.id, "visitor_talk": visitors.talk(member, assistant, shared).id}
             | library.make(member, mark, live.conversation)
             | shelf.sweepable(member, mark)
         )
-    text = factories.make_key(member)
-    key = ApiKey.objects.get(prefix=text[4:12])
+    text = factories.make_key(member, ["keys:manage"] if member.can_manage_keys else ["view"])
+    key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
     key.name = f"Key {mark}"
     key.save(update_fields=["name"])
     assert ended.receipt_id is not None
     return Things(
         turn.conversation.id, turn.question.id, turn.answer.id, turn.run.id, live.run.id, assistant.id, key.id,
         ended.receipt_id, trial=trial.id, version=version, memory=memory.id, refusal=refusal.id,
-        user=member.user_id, provider=provider, **kept,
+        user=member.user_id, provider=provider, model=f"assistant:{assistant.slug}", **kept,
     )  # fmt: skip
 
 
@@ -184,6 +195,7 @@ def make_world() -> World:
         own={role: make_things(home, people[role].member, f"of the {role}") for role in ROLES},
         colleague=make_things(home, colleague, COLLEAGUE),
         foreign=make_things(away, people["stranger"].member, CANARY, workspace_is_foreign=True),
+        keys={scope: factories.make_key(people["owner"].member, [scope]) for scope in SCOPES},
     )
 
 
@@ -250,11 +262,19 @@ def furnish_workspace(workspace: WorkspaceRef, mark: str, month: date) -> dict[s
         "log_size": checkpoint.size, "contract": contracts.make(workspace.id, mark, state="active").id,
         "export": exports.make(workspace.id).id,
         "mail_domain": connections.furnish(workspace.id).id,
-        "offer": contracts.make(workspace.id, mark, state="offered").id, **_people(workspace, mark),
+        "offer": contracts.make(workspace.id, mark, state="offered").id,
+        **_people(workspace, mark), **_webhook(workspace),
         "workspace": workspace.id,
         "domain": Domain.objects.create(domain=f"{mark}.example", tenant_id=workspace.id, proof="p").pk,
         "audit_entry": AuditEntry.objects.filter(workspace_id=workspace.id).latest("id").id,
     }  # fmt: skip
+
+
+def _webhook(workspace: WorkspaceRef) -> dict[str, Any]:
+    caller = webhooks.Caller(workspace.id, audit.SYSTEM)
+    made, _ = webhooks.create(caller=caller, url="https://example.com/", event_types=["run.finished"])
+    delivery = webhooks.send_test(caller=caller, endpoint_id=made.id)
+    return {"webhook": made.id, "webhook_delivery": delivery.id}
 
 
 def _people(workspace: WorkspaceRef, mark: str) -> dict[str, UUID]:
@@ -275,7 +295,16 @@ def send(
     client: Client, method: str, url: str, data: dict, *, as_json: bool
 ) -> tuple[HttpResponse, list[str]]:
     """The answer and the statements that wrote something. Whatever it did is undone."""
-    options = {"data": json.dumps(data), "content_type": "application/json"} if as_json else {"data": data}
+    files = {name: value for name, value in data.items() if isinstance(value, bytes)}
+    if files and method == "POST":
+        # A form with files, at an address of the API too.
+        uploads = {name: SimpleUploadedFile("sound.wav", value) for name, value in files.items()}
+        options, as_json = {"data": {**data, **uploads}}, False
+    else:
+        rest = {name: value for name, value in data.items() if name not in files}
+        options = (
+            {"data": json.dumps(rest), "content_type": "application/json"} if as_json else {"data": rest}
+        )
     if method == "GET":
         options = {}
     elif not as_json and method != "POST":
@@ -384,9 +413,9 @@ def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None
         found = send(factories.browser(), method, url(owned), route.data, as_json=True)
         if found[0].status_code != 405 or space == "api":
             assert_answer(f"visitor {method} {name}", found, 401)
-        if method in route.offers and route.ids:
+        if method in route.offers:
             found = send(stranger, method, url(owned), route.data, as_json=True)
-            assert_answer(f"stranger's key {method} {name}", found, 404)
+            _assert_nothing_of_home(f"stranger's key {method} {name}", found, is_named=bool(route.ids))
     for role in ROLES:
         member = world.people[role].member
         client = factories.with_key(factories.make_key(member))
@@ -398,6 +427,15 @@ def sweep_api(world: World, name: str, route: Route, space: str = "api") -> None
     if space == "api":
         _sweep_sessions(world, name, route, url)
     _sweep_suspended(world, name, route, url, as_json=True)
+
+
+def _assert_nothing_of_home(what: str, found: tuple[HttpResponse, list[str]], *, is_named: bool) -> None:
+    """Whoever comes with a key of another workspace: what is named is not there, and lists are of their own things."""
+    if is_named:
+        assert_answer(what, found, 404)
+    elif not isinstance(found[0], streaming.Deferred):
+        content = found[0].getvalue() if found[0].streaming else found[0].content
+        assert "of the owner" not in content.decode(errors="replace"), f"{what}: shows somebody else's text"
 
 
 def _sweep_as(world, client, method, route, role, url, *, name, as_json) -> None:
@@ -432,6 +470,18 @@ def _sweep_scopes(world: World, name: str, route: Route, url) -> None:
         narrow = factories.with_key(factories.make_key(owner, scopes))
         found = send(narrow, method, url(ids_of(route, own)), route.data, as_json=True)
         assert_answer(f"key without {permission} {method} {name}", found, 403)
+        _sweep_each_scope(world, f"{method} {name}", method, route, url)
+
+
+def _sweep_each_scope(world: World, what: str, method: str, route: Route, url) -> None:
+    """What the table of scopes says, exactly."""
+    own = world.own["owner"]
+    permission, success = route.offers[method]
+    for scope, text in world.keys.items():
+        client, data = factories.with_key(text), filled(route.data, own)
+        found = send(client, method, url(ids_of(route, own)), data, as_json=True)
+        expected = success if Permission(permission) in SCOPES[scope] else 403
+        assert_answer(f"key for {scope} {what}", found, expected, oversees=oversees(route, "owner"))
 
 
 def _sweep_sessions(world: World, name: str, route: Route, url) -> None:

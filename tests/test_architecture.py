@@ -171,7 +171,7 @@ def _is_float(node: ast.arg | ast.AnnAssign) -> bool:
 
 
 NETWORK = re.compile(
-    r"^(openai|httpx2?|httpcore2?|requests|aiohttp|anthropic)\b|^assistants\.llm\.(client|chat)(\.stream|\.make_client)?$"
+    r"^(openai|httpx2?|httpcore2?|requests|aiohttp|anthropic)\b|^assistants\.llm\.(client|chat|calls)(\.stream|\.make_client|\.ask)?$"
 )
 
 
@@ -186,7 +186,7 @@ def stays_off_the_provider(found: Module) -> Breaches:
             yield f"{at(found, node)} imports {name}"
 
 
-ENGINE = {"assistants/runs/engine.py", "assistants/runs/attempts.py"}
+ENGINE = {"assistants/runs/engine.py", "assistants/runs/attempts.py", "assistants/runs/making.py"}
 ENGINE_USERS = {"assistants/runs/turns.py", "assistants/runs/tasks.py"}
 
 
@@ -340,12 +340,14 @@ def test_every_place_that_speaks_to_a_provider_is_named():
     sites = {found.path for found in outside for _, name in imports(found) if NETWORK.match(name)}
     assert sites == {
         "assistants/llm/client.py",
+        "assistants/llm/calls.py",
         "assistants/llm/chat.py",
         "assistants/llm/embeddings.py",
         "assistants/llm/errors.py",
         "assistants/llm/guard.py",
         "assistants/runs/attempts.py",
         "assistants/runs/engine.py",
+        "assistants/runs/making.py",
         "usage/reconciliation/reports.py",
         "accounts/sso/outbound.py",
         "assistants/providers/listing.py",

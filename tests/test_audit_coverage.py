@@ -25,10 +25,14 @@ LOG = "writes the log itself"
 FREE_TO_GO = "a person hides a notice from themselves"
 OWN_MEMORY = "what assistants remember of one person, by that person; the shared layer has its entries"
 DERIVED = "made anew from what is there; runs, ledger and receipts tell of it"
+VISITORS = "what one visitor of a site may ask, as its chat's settings say: those have an entry"
+REPEATS = "whether a call came before; what the call does has its own entry"
 TIDY = "how a person keeps their own conversations: no right changes, nothing is lost"
 
 # Services that can change something without an entry. Each with the reason.
 WITHOUT_ENTRY = {
+    "tenants.webhooks.services.forget_old": "the log of webhooks is kept for 30 days",
+    "tenants.webhooks.services.change": NOTHING_NEW,
     "assistants.memory.services.allow_again": OWN_MEMORY,
     "assistants.memory.services.change": OWN_MEMORY,
     "assistants.memory.services.delete": OWN_MEMORY,
@@ -41,6 +45,9 @@ WITHOUT_ENTRY = {
     "assistants.memory.services.switch": OWN_MEMORY,
     "assistants.providers.services.choose_models": NOTHING_NEW,
     "assistants.runs.services.give_up_waiting": TURN,
+    "assistants.widget.services.ask": TURN,
+    "usage.limits.services.allow_visitor": VISITORS,
+    "usage.limits.services.forget_visitors": VISITORS,
     "assistants.recall.services.embed_missing": DERIVED,
     "assistants.recall.services.embed_rows": DERIVED,
     "accounts.mails.services.forget_address": MAIL,
@@ -58,8 +65,15 @@ WITHOUT_ENTRY = {
     "accounts.signin.services.tell_factor_change": MAIL,
     "accounts.services.enrol": "part of adding a member or accepting an invitation, which are entered",
     "accounts.privacy.erasing.run": STEP,
+    "accounts.idempotency.services.bind_run": REPEATS,
+    "accounts.idempotency.services.claim": REPEATS,
+    "accounts.idempotency.services.finish": REPEATS,
+    "accounts.idempotency.services.forget_old": REPEATS,
+    "accounts.idempotency.services.free": REPEATS,
+    "accounts.idempotency.services.wait_on": REPEATS,
     "accounts.privacy.services.sweep": "wakes what waits, and deletes files that are over",
-    "accounts.services.note_key_use": "to the minute, on calls of keys; the key's page shows it",
+    "accounts.keys.services.note_exposure": NOTHING_NEW,
+    "accounts.keys.services.note_use": "to the minute, on calls of keys; the key's page shows it",
     "accounts.services.person_actor": REFERENCE,
     "accounts.services.person_reference": REFERENCE,
     "accounts.services.person_reference_of": REFERENCE,
@@ -94,7 +108,10 @@ WITHOUT_ENTRY = {
     "assistants.library.services.set_tags": TIDY,
     "assistants.library.services.undo": NOTHING_NEW,
     "assistants.library.sharing.revoke": NOTHING_NEW,
+    "assistants.generation.services.analyse": TURN,
+    "assistants.generation.services.generate": TURN,
     "assistants.openai.services.start_chat_completion": TURN,
+    "assistants.openai.services.start_making": TURN,
     "assistants.runs.services.begin_run": TURN,
     "assistants.runs.services.decide_waiting": TURN,
     "assistants.runs.services.finish_run": TURN,
@@ -151,6 +168,7 @@ WITHOUT_ENTRY = {
     "tenants.domains.services.verify_domain": NOTHING_NEW,
     "tenants.domains.services.check_domain": NOTHING_NEW,
     "accounts.workspaces.services.tell_owners": MAIL,
+    "accounts.workspaces.services.tell_managers": MAIL,
     "usage.holds.services.claim": LEASE,
     "usage.holds.services.end_waiting": LEASE,
     "usage.holds.services.give_back": LEASE,

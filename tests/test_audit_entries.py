@@ -7,8 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from accounts import api_keys
 from accounts import services as accounts
 from accounts.auditlog import services as auditlog
+from accounts.keys import services as key_services
 from accounts.models import ApiKey, User
 from accounts.permissions import Member
 from assistants.builder import services as builder
@@ -53,7 +55,7 @@ def place(db, acme, owner, member) -> Place:
 
 
 def key_of(place: Place) -> UUID:
-    return ApiKey.objects.get(prefix=factories.make_key(place.owner)[4:12]).id
+    return ApiKey.objects.get(prefix=api_keys.prefix_of(factories.make_key(place.owner))).id
 
 
 def limit_of(place: Place) -> Limit:
@@ -112,6 +114,15 @@ CASES: dict[str, Callable[[Place], Change]] = {
     ),
     "api_key.created": given(
         nothing, lambda p, _: accounts.create_api_key(member=p.owner, name="Key", scopes=["view"])
+    ),
+    "api_key.changed": given(
+        key_of, lambda p, key: key_services.change(member=p.owner, key_id=key, name="Renamed")
+    ),
+    "api_key.rotated": given(
+        key_of, lambda p, key: key_services.rotate(member=p.owner, key_id=key, overlap_hours=1)
+    ),
+    "api_key.exposed": given(
+        lambda p: factories.make_key(p.owner), lambda p, text: key_services.note_exposure(text)
     ),
     "api_key.revoked": given(key_of, lambda p, key: accounts.revoke_api_key(member=p.owner, key_id=key)),
     "api_key.revoked by staff": given(

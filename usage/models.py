@@ -185,6 +185,8 @@ class SubjectKind(models.TextChoices):
     API_KEY = "api_key", "API key"
     ASSISTANT = "assistant"
     PROJECT = "project"
+    WIDGET = "widget"
+    VISITOR = "visitor"
     PLATFORM = "platform"
 
 

@@ -10,13 +10,16 @@ from zoneinfo import ZoneInfo
 from accounts import queries as accounts_queries
 from accounts.permissions import Member
 from config import errors, ports
+from config.ports import KeyUsage
 from tenants.scope import WorkspaceRef
+from usage import money
 from usage.limits.queries import Viewpoint
 from usage.models import SubjectKind
 from usage.rollups import queries
 from usage.rollups.queries import GroupBy, Row, Span
 
 MAX_DAYS = 366
+KEY_DAYS = 30
 MAX_HOUR_DAYS = 31
 NOBODY = {
     GroupBy.ASSISTANT: "No assistant",
@@ -178,3 +181,17 @@ def fill_hours(day: date, rows: list[Row]) -> list[Row]:
 
 def as_columns(row: NamedRow) -> dict[str, Any]:
     return {"key": row.key, "name": row.name, **row.row.figures.as_dict()}
+
+
+def usage_of_keys(*, workspace_id: UUID, person_ref: UUID, zone: str) -> dict[UUID, KeyUsage]:
+    """The answer to the port of the same name."""
+    today = datetime.now(ZoneInfo(zone)).date()
+    span = Span(workspace_id, zone, today - timedelta(days=KEY_DAYS - 1), today, person_ref)
+    rows = queries.history(span, by=(GroupBy.API_KEY,))[GroupBy.API_KEY]
+    return {
+        row.key: KeyUsage(
+            KEY_DAYS, row.figures.messages, row.figures.tokens, money.rounded(row.figures.cost_micro)
+        )
+        for row in rows
+        if row.key
+    }

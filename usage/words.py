@@ -20,6 +20,8 @@ SUBJECTS = {
     SubjectKind.API_KEY: "API key",
     SubjectKind.ASSISTANT: "Assistant",
     SubjectKind.PROJECT: "Project",
+    SubjectKind.WIDGET: "Widget",
+    SubjectKind.VISITOR: "Visitor",
     SubjectKind.PLATFORM: "Platform",
 }
 SOURCES = {

@@ -6,6 +6,7 @@ from functools import partial
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
+from accounts import api_keys
 from accounts.adapter import client_address
 from config.middleware import Handler
 from tenants import origins
@@ -42,7 +43,7 @@ def _address(request: HttpRequest) -> str:
 def _session(request: HttpRequest) -> str:
     key = getattr(request, "api_key", None)
     if key is not None:
-        return f"stw_{key.prefix}"
+        return f"{api_keys.head_of(key.environment)}{key.prefix}"
     session_key = getattr(getattr(request, "session", None), "session_key", None)
     return short_of(session_key) if session_key else ""
 

@@ -73,9 +73,20 @@ ACTIONS: Mapping[str, str] = {
     "provider.tested": "Tested a model provider",
     "provider.models_chosen": "Chose which models of a provider may be used",
     "provider.key_resealed": "Sealed a model provider’s key anew",
+    # webhooks
+    "webhook.created": "Added a webhook",
+    "webhook.changed": "Changed a webhook",
+    "webhook.rotated": "Renewed the secret of a webhook",
+    "webhook.deleted": "Deleted a webhook",
+    "webhook.tested": "Sent a test to a webhook",
+    "webhook.redelivered": "Sent a message to a webhook again",
+    "webhook.disabled": "Switched a webhook off that did not take its messages",
     # keys
     "api_key.created": "Created an API key",
     "api_key.revoked": "Revoked an API key",
+    "api_key.changed": "Changed an API key",
+    "api_key.rotated": "Gave an API key a new secret",
+    "api_key.exposed": "An API key was sent in an address",
     # the workspace
     "workspace.created": "Created the workspace",
     "workspace.resumed": "Resumed the workspace",
@@ -151,6 +162,7 @@ ACTIONS: Mapping[str, str] = {
     "spend_alarm.raised": "The spend alarm stopped model calls",
     # assistants
     "assistant.created": "Created an assistant",
+    "widget.saved": "Changed an assistant’s chat on other sites",
     "assistant.edited": "Edited an assistant",
     "assistant.duplicated": "Duplicated an assistant",
     "assistant.archived": "Archived an assistant",
@@ -204,6 +216,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "members": ("Members and roles", ("member", "invitation", "ownership")),
     "keys": ("API keys", ("api_key",)),
+    "webhooks": ("Webhooks", ("webhook",)),
     "workspace": ("Workspace, domains and models", ("workspace", "domain", "provider")),
     "billing": (
         "Billing",
@@ -215,7 +228,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "limits": ("Limits and stops", ("limit", "limits", "rights", "request_rates", "stop", "spend_alarm")),
     "assistants": (
         "Assistants and conversations",
-        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory", "tool"),
+        ("assistant", "conversation", "conversations", "project", "document", "resume", "memory", "tool", "widget"),
     ),
     "exports": ("Exports and privacy", ("audit", "export", "retention")),
     "support": ("Support access", ("support",)),
@@ -225,6 +238,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 OBJECTS: Mapping[str, str] = {
     "api_key": "API key",
+    "webhook": "Webhook",
     "resume": "résumé",
     "books_item": "item of the books",
     "membership": "member",

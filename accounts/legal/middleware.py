@@ -13,7 +13,7 @@ from accounts.legal import documents
 from config import errors
 
 # The API is not asked: programs cannot read. Staff's pages belong to the operator.
-APART = ("/api/", "/v1/", "/admin/", "/static/", "/dev/", "/webhooks/")
+APART = ("/api/", "/v1/", "/admin/", "/static/", "/dev/", "/webhooks/", "/embed/")
 ALLOWED = frozenset(
     {
         "legal", "consent", "cookies", "account_logout", "account_reauthenticate", "mfa_reauthenticate",

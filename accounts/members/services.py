@@ -20,6 +20,7 @@ from config import errors, ports
 from tenants import audit
 from tenants.models import Workspace
 from tenants.scope import WorkspaceSuspended, get_ref
+from tenants.webhooks import emission
 
 Role = Membership.Role
 SENT_AGAIN_AFTER_S = 60
@@ -253,9 +254,17 @@ def change_role(*, member: Member, membership_id: UUID, role: str) -> Membership
 
 
 def _give(membership: Membership, role: str) -> None:
-    lost = ROLE_PERMISSIONS[membership.role] - ROLE_PERMISSIONS[role]
+    lost, former = ROLE_PERMISSIONS[membership.role] - ROLE_PERMISSIONS[role], membership.role
     membership.role = role
     membership.save(update_fields=["role"])
+    emission.emit(
+        "member.role_changed",
+        workspace_id=membership.workspace_id,
+        membership_id=membership.id,
+        user_id=membership.user_id,
+        role=str(role),
+        former_role=former,
+    )
     if lost:
         revocation.announce_on_commit("role", revocation.role_identifier(membership.id, role))
 

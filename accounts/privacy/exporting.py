@@ -26,6 +26,7 @@ from config import personal
 from config.personal import Exported
 from tenants import keys, links
 from tenants.scope import get_ref, workspace_scope
+from tenants.webhooks import emission
 
 KEPT = timedelta(days=7)
 MOST_ATTEMPTS = 5
@@ -169,6 +170,14 @@ def _finish(job: ExportJob, name: str, size: int) -> bool:
         with transaction.atomic():
             leases.write(job, finished_at=now, expires_at=now + KEPT, **fields)
             _tell(job)
+            if job.workspace_id is not None:
+                emission.emit(
+                    "export.ready",
+                    workspace_id=job.workspace_id,
+                    export_id=job.id,
+                    size=size,
+                    expires_at=(now + KEPT).isoformat(),
+                )
     except leases.LeaseLost:
         default_storage.delete(name)
         raise

@@ -69,3 +69,10 @@ def tell_owners(*, workspace_id: UUID, key: str, kind: str, context: dict[str, A
     to = queries.list_owner_emails(workspace_id)
     if to:
         mails.send_once(key, kind=kind, to=to, context=context, workspace_id=workspace_id)
+
+
+def tell_managers(*, workspace_id: UUID, key: str, kind: str, context: dict[str, Any]) -> None:
+    """The same to those who may manage it."""
+    to = queries.list_manager_emails(workspace_id)
+    if to:
+        mails.send_once(key, kind=kind, to=to, context=context, workspace_id=workspace_id)

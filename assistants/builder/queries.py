@@ -57,6 +57,14 @@ def access_assistant(member: Member, assistant_id: UUID) -> Assistant:
     return assistant
 
 
+def access_named(member: Member, slug: str) -> Assistant:
+    """Raises NotFound."""
+    assistant = list_assistants(member).filter(slug=slug).first()
+    if assistant is None:
+        raise errors.NotFound()
+    return assistant
+
+
 def get_default_assistant(member: Member) -> Assistant:
     """The first one that the member may use. Raises NotFound when all were archived."""
     assistant = list_assistants(member).first()
@@ -80,6 +88,9 @@ def require_usable(member: Member, assistant: Assistant) -> None:
     """
     if assistant.archived_at is not None:
         raise AssistantArchived()
+    if member.visitor is not None:
+        # The widget that let them in is this assistant's (assistants/widget/access.py).
+        return
     if assistant.visibility == Assistant.Visibility.WORKSPACE or assistant.created_by_id == member.user_id:
         return
     chosen = assistant.visibility == Assistant.Visibility.MEMBERS

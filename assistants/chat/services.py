@@ -23,12 +23,13 @@ from assistants.chat.refusals import (
     ParentGone,
 )
 from assistants.memory import praise, wishes
-from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run
+from assistants.models import Assistant, Conversation, Feedback, Message, Project, Run, Widget
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Ask
 from assistants.runs import services as runs
 from config import errors
 from tenants import audit
+from tenants.webhooks import emission
 
 TITLE_LENGTH = 60
 
@@ -48,6 +49,7 @@ class Choices:
     project: Project | None = None
     is_temporary: bool = False
     uses_memory: bool = True
+    widget: Widget | None = None
 
 
 def start_conversation(
@@ -100,6 +102,7 @@ def _begin(
         project=choices.project,
         is_temporary=choices.is_temporary,
         uses_memory=choices.uses_memory,
+        widget=choices.widget,
         updated_at=timezone.now(),
     )
     audit.record(
@@ -108,7 +111,18 @@ def _begin(
         workspace_id=member.workspace_id,
         target=("conversation", conversation.id),
     )
+    _tell_begun(member, conversation)
     return conversation
+
+
+def _tell_begun(member: Member, made: Conversation) -> None:
+    emission.emit(
+        "conversation.created",
+        workspace_id=member.workspace_id,
+        conversation_id=made.id,
+        user_id=member.user_id,
+        assistant_id=made.assistant_id,
+    )
 
 
 def send_message(
@@ -249,6 +263,7 @@ def fork(*, member: Member, message: Message) -> Conversation:
             remembered_at=timezone.now(),
             updated_at=timezone.now(),
         )
+        _tell_begun(member, made)
         rows = _copied(made, branch)
         Message.objects.bulk_create(rows)
         attaching.copy(member=member, made=dict(zip([each[0] for each in branch], rows, strict=True)))

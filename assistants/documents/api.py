@@ -191,7 +191,5 @@ class PassageSearch(APIView):
         documents = queries.list_wanted(member, project_id=said.get("project"))
         if said.get("document"):
             documents = documents.filter(id=said["document"])
-        found = queries.search_in(
-            documents, person_id=member.user_id, query=said["q"], limit=said["limit"]
-        )
+        found = queries.search_in(documents, person_id=member.user_id, query=said["q"], limit=said["limit"])
         return Response(pagination.page(request, serializers.FoundPassageSerializer(found, many=True).data))

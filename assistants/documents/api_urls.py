@@ -1,14 +1,11 @@
 from django.urls import path
 
-from assistants.documents import api, resume_api
+from assistants.documents import api
 
 ONE = "documents/<uuid:document_id>"
 
 urlpatterns = [
     path("documents", api.DocumentList.as_view(), name="document-list"),
-    path("documents/resume", resume_api.ResumeDetail.as_view(), name="resume-detail"),
-    path("documents/resume/profile", resume_api.ResumeProfileDetail.as_view(), name="resume-profile"),
-    path("documents/resume/fill", resume_api.ResumeFill.as_view(), name="resume-fill"),
     path(ONE, api.DocumentDetail.as_view(), name="document-detail"),
     path(f"{ONE}/file", api.DocumentFile.as_view(), name="document-file"),
     path(f"{ONE}/read", api.DocumentRead.as_view(), name="document-read"),

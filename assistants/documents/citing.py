@@ -28,10 +28,15 @@ class Source:
     passage_id: str = ""
 
 
+def cited(text: str) -> set[int]:
+    """The numbers that an answer names."""
+    return {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
+
+
 def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> list[Source]:
     """The passages that an answer had before it, by number. No query: whether one is still there shows when it is
     opened."""
-    cited = {int(number) for found in NUMBER.findall(text) for number in re.findall(r"\d+", found)}
+    numbers = cited(text)
     rows = [item for item in context.get("used", ()) if item.get("kind") == "passage"]
     return [
         Source(
@@ -40,7 +45,7 @@ def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> li
             item["page"],
             item.get("heading", ""),
             _url(request, item),
-            item["n"] in cited,
+            item["n"] in numbers,
             item["document"],
             item["id"],
         )

@@ -234,6 +234,9 @@ def search(
 ) -> list[Passage]:
     """For a search that was asked for: all that the person sees, and what the answer may use unasked. Best first."""
     given = given_documents(assistant=assistant, conversation=conversation)
+    if conversation is not None and conversation.widget_id is not None:
+        # SECURITY: a visitor of a site is nobody here: what the workspace's people share among them is not theirs.
+        return search_in(given, person_id=person_id, query=query, limit=limit)
     mine = Q(pk__in=visible_to_person(person_id).values("pk"))
     documents = Document.objects.filter(mine | Q(pk__in=given.values("pk")))
     return search_in(documents, person_id=person_id, query=query, limit=limit)

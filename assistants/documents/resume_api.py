@@ -2,105 +2,144 @@
 
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from drf_spectacular.utils import extend_schema
-from rest_framework import status
-from rest_framework.parsers import MultiPartParser
+from rest_framework import parsers, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from accounts.permissions import Member, Permission
 from accounts.requests import member_of
-from assistants.chat.serializers import UploadSerializer
-from assistants.documents import api, profiles, queries, resumes, serializers, services, words
+from assistants.documents import profiles, queries, resumes, services, words
+from assistants.documents.presenters import LIVE
 from assistants.models import Document, ResumeProfile
 from config import errors
-from config.parsers import uploaded
-from config.sparse import APIView
+from config.parsers import JSONParser
+
+MAX_TEXT = 200_000
 
 
-class NoResume(errors.NotFound):
-    message = "Upload a résumé first."
+class ResumeUploadSerializer(serializers.Serializer):
+    """Either a file (multipart/form-data) or the text."""
+
+    file = serializers.FileField(required=False, allow_empty_file=True)
+    text = serializers.CharField(required=False, max_length=MAX_TEXT)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if len(attrs) != 1:
+            raise serializers.ValidationError({"file": "Send either a file or the text."})
+        return attrs
+
+
+class ExperienceSerializer(serializers.Serializer):
+    role = serializers.CharField(allow_blank=True)
+    organisation = serializers.CharField(allow_blank=True)
+    period = serializers.CharField(allow_blank=True)
+    summary = serializers.CharField(allow_blank=True)
+
+
+class EducationSerializer(serializers.Serializer):
+    degree = serializers.CharField(allow_blank=True)
+    institution = serializers.CharField(allow_blank=True)
+    period = serializers.CharField(allow_blank=True)
+
+
+class ProfileSerializer(serializers.Serializer):
+    summary = serializers.CharField(allow_blank=True)
+    experience = ExperienceSerializer(many=True)
+    skills = serializers.ListField(child=serializers.CharField())
+    education = EducationSerializer(many=True)
+
+
+class ResumeProblemSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ResumeSerializer(serializers.Serializer):
+    """`state`: reading (the file), filling (the profile, in `run`), ready, failed."""
+
+    document = serializers.UUIDField()
+    name = serializers.CharField()
+    state = serializers.ChoiceField(["reading", "filling", "ready", "failed"])
+    progress = serializers.IntegerField(help_text="Percent of the reading")
+    run = serializers.UUIDField(allow_null=True)
+    problem = ResumeProblemSerializer(allow_null=True)
+    profile = ProfileSerializer(allow_null=True)
+    is_edited = serializers.BooleanField()
+
+
+class Resume(APIView):
+    required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT}
+    parser_classes = [JSONParser, parsers.MultiPartParser]
+
+    @extend_schema(responses=ResumeSerializer)
+    def get(self, request: Request) -> Response:
+        """How far the caller's résumé has come, and its profile as soon as that is there."""
+        return Response(_body(_mine(member_of(request))))
+
+    @extend_schema(request=ResumeUploadSerializer, responses={202: ResumeSerializer})
+    def post(self, request: Request) -> Response:
+        """Takes a résumé in, in the place of the former one; ask GET until `state` is ready or failed.
+
+        The same content again changes nothing, but asks for a profile that could not be written.
+        """
+        member, form = member_of(request), ResumeUploadSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        services.upload(member=member, file=_file(form.validated_data), kind=Document.Kind.RESUME)
+        document = _mine(member)
+        row = _profile_of(document)
+        if document.state == Document.State.READY and (row is None or (row.error_code and not row.run_id)):
+            resumes.fill(member=member, document=document)
+            document = _mine(member)
+        return Response(_body(document), status=status.HTTP_202_ACCEPTED)
+
+
+def _file(data: dict[str, Any]) -> UploadedFile:
+    if "file" in data:
+        file: UploadedFile = data["file"]
+        return file
+    return SimpleUploadedFile("resume.txt", data["text"].encode(), content_type="text/plain")
 
 
 def _mine(member: Member) -> Document:
-    """Raises NoResume."""
-    row = queries.get_resume(member.user_id)
-    if row is None:
-        raise NoResume()
-    return row
+    """Raises NotFound."""
+    document = queries.get_resume(member.user_id)
+    if document is None:
+        raise errors.NotFound("Upload a résumé first.")
+    return document
 
 
-def _body(member: Member) -> dict[str, Any]:
-    document = _mine(member)
-    profile: ResumeProfile | None = getattr(document, "profile", None)
-    is_filled = profile is not None and not profiles.is_empty(profile.profile)
-    code = profile.error_code if profile is not None else ""
+def _profile_of(document: Document) -> ResumeProfile | None:
+    return getattr(document, "profile", None)
+
+
+def _body(document: Document) -> dict[str, Any]:
+    row = _profile_of(document)
+    run_id = row.run_id if row is not None else None
+    state, problem = _state(document, row)
+    is_filled = row is not None and not profiles.is_empty(row.profile)
     return {
-        "document": api.body(member, document),
-        "profile": profile.profile if profile is not None and is_filled else None,
-        "is_edited": profile is not None and profile.is_edited,
-        "run": profile.run_id if profile is not None else None,
-        "error_code": code,
-        "problem": words.of_profile(code) if code else "",
+        "document": document.id,
+        "name": document.name,
+        "state": state,
+        "progress": document.progress,
+        "run": run_id,
+        "problem": problem,
+        "profile": row.profile if row is not None and is_filled else None,
+        "is_edited": row is not None and row.is_edited,
     }
 
 
-class ResumeDetail(APIView):
-    parser_classes = [MultiPartParser]
-    required_permissions = {"GET": Permission.VIEW, "PUT": Permission.CHAT}
-
-    @extend_schema(summary="Read one’s résumé", responses=serializers.ResumeSerializer)
-    def get(self, request: Request) -> Response:
-        """Its file's state and the profile from it. It is deleted as a document."""
-        return Response(_body(member_of(request)))
-
-    @extend_schema(
-        summary="Upload one’s résumé",
-        request={"multipart/form-data": UploadSerializer},
-        responses=serializers.ResumeSerializer,
-    )
-    def put(self, request: Request) -> Response:
-        """In the place of the former one. A metered run writes the profile when it was read."""
-        member = member_of(request)
-        services.upload(member=member, file=uploaded(request), kind=Document.Kind.RESUME)
-        return Response(_body(member))
-
-
-class ResumeProfileDetail(APIView):
-    required_permissions = {"PUT": Permission.CHAT}
-
-    @extend_schema(
-        summary="Edit one’s profile",
-        request=serializers.ProfileSerializer,
-        responses=serializers.ResumeSerializer,
-    )
-    def put(self, request: Request) -> Response:
-        """The whole profile. Entries without a word are left out."""
-        member = member_of(request)
-        row: ResumeProfile | None = getattr(_mine(member), "profile", None)
-        if row is None:
-            raise NoResume("The résumé has no profile yet.")
-        form = serializers.ProfileSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        resumes.edit(member=member, profile=row, values=_plain(form.validated_data))
-        return Response(_body(member))
-
-
-def _plain(values: Any) -> Any:
-    """Dictionaries and lists as JSON has them: the check of a profile knows no other kind."""
-    if isinstance(values, dict):
-        return {name: _plain(value) for name, value in values.items()}
-    return [_plain(value) for value in values] if isinstance(values, list) else values
-
-
-class ResumeFill(APIView):
-    required_permissions = {"POST": Permission.CHAT}
-
-    @extend_schema(
-        summary="Write one’s profile anew", request=None, responses={202: serializers.ResumeSerializer}
-    )
-    def post(self, request: Request) -> Response:
-        """A metered run (`run`) writes it from the résumé; what is there is overwritten."""
-        member = member_of(request)
-        resumes.fill(member=member, document=_mine(member))
-        return Response(_body(member), status=status.HTTP_202_ACCEPTED)
+def _state(document: Document, row: ResumeProfile | None) -> tuple[str, dict[str, str] | None]:
+    if document.state in LIVE:
+        return "reading", None
+    if document.state == Document.State.FAILED:
+        return "failed", {"code": document.error_code, "detail": words.of_failure(document.error_code)}
+    # Between the end of the reading and the begin of the run there is no row for a moment.
+    if row is None or row.run_id is not None:
+        return "filling", None
+    if row.error_code:
+        return "failed", {"code": row.error_code, "detail": words.of_profile(row.error_code)}
+    return "ready", None

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from assistants.documents import profiles, queries, words
+from assistants.documents import queries, words
 from assistants.models import Document, DocumentChunk
 
 PLACES = ["mine", "shared", "project"]
@@ -95,41 +95,3 @@ class SearchSerializer(serializers.Serializer):
     project = serializers.UUIDField(required=False)
     document = serializers.UUIDField(required=False)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=50, default=10)
-
-
-def _text(limit: int) -> serializers.CharField:
-    return serializers.CharField(max_length=limit, allow_blank=True)
-
-
-class ExperienceSerializer(serializers.Serializer):
-    role = _text(profiles.SHORT)
-    organisation = _text(profiles.SHORT)
-    period = _text(profiles.SHORT)
-    summary = _text(profiles.LONG)
-
-
-class EducationSerializer(serializers.Serializer):
-    degree = _text(profiles.SHORT)
-    institution = _text(profiles.SHORT)
-    period = _text(profiles.SHORT)
-
-
-class ProfileSerializer(serializers.Serializer):
-    summary = _text(profiles.LONG)
-    experience = ExperienceSerializer(many=True, max_length=profiles.MAX_ENTRIES)
-    skills = serializers.ListField(
-        child=serializers.CharField(max_length=profiles.SHORT), max_length=profiles.MAX_SKILLS
-    )
-    education = EducationSerializer(many=True, max_length=profiles.MAX_ENTRIES)
-
-
-class ResumeSerializer(serializers.Serializer):
-    """`run`: the one that writes the profile, while it does. `problem`: why there is none. `is_edited`: by a person, so
-    that reading the résumé again does not overwrite it."""
-
-    document = DocumentSerializer()
-    profile = ProfileSerializer(allow_null=True)
-    is_edited = serializers.BooleanField()
-    run = serializers.UUIDField(allow_null=True)
-    error_code = serializers.CharField()
-    problem = serializers.CharField()

@@ -147,6 +147,14 @@ def require_allowed(workspace_id: UUID, endpoint: Endpoint) -> None:
         features.require(workspace_id, Feature.OWN_KEYS)
 
 
+def is_allowed(workspace_id: UUID, endpoint: Endpoint) -> bool:
+    try:
+        require_allowed(workspace_id, endpoint)
+    except features.FeatureNotIncluded:
+        return False
+    return True
+
+
 def has_price(endpoint: Endpoint) -> bool:
     return endpoint.rates(at=timezone.now()).covers(NEEDED_PRICES)
 

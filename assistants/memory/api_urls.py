@@ -13,7 +13,5 @@ urlpatterns = [
     path("memory/entities", choices_api.EntityList.as_view(), name="memory-entities"),
     path("memory/<uuid:item_id>", api.MemoryDetail.as_view(), name="memory-detail"),
     path("memory/<uuid:item_id>/history", api.MemoryHistory.as_view(), name="memory-history"),
-    path(
-        "documents/<uuid:document_id>/key-facts", choices_api.KeyFacts.as_view(), name="document-key-facts"
-    ),
+    path("documents/<uuid:document_id>/key-facts", choices_api.KeyFacts.as_view(), name="document-key-facts"),
 ]

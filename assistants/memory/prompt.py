@@ -18,7 +18,7 @@ FRAME_TOKENS = 12
 
 def reserve(ask: Ask) -> int:
     """The budgets of the layers that may speak. Two queries at most, none where memory is off for the assistant."""
-    wish = tokens.count(wishes.told(ask.question)) + 1 if wishes.day_of(ask.question) else 0
+    wish = tokens.count(wishes.told(ask.question)) + 1 if _is_granted(ask) else 0
     return wish + sum(layers.BY_NAME[name].budget for name in _speaking(ask))
 
 
@@ -26,13 +26,18 @@ def blocks(ask: Ask) -> list[Block]:
     """Of the layers for which tokens were held."""
     names = _speaking(ask)
     found = [_session(ask)] if "session" in names else []
-    if wishes.day_of(ask.question):
+    if _is_granted(ask):
         found.append(Block("forgotten", wishes.told(ask.question), is_trusted=True))
     kept = names - {"session"}
     if kept:
         found += _kept(ask, kept)
     services.note_use([item["id"] for block in found for item in block.used if item["kind"] == "memory"])
     return [block for block in found if block.text or block.left_out]
+
+
+def _is_granted(ask: Ask) -> bool:
+    """Wishes are granted where they are said in a conversation: a program's texts may be anybody's."""
+    return ask.conversation is not None and bool(wishes.day_of(ask.question))
 
 
 def _speaking(ask: Ask) -> frozenset[str]:

@@ -20,6 +20,7 @@ from assistants.models.projects import Project, ProjectMember
 from assistants.models.providers import Provider, ProviderModel
 from assistants.models.runs import SALT_BYTES, Run, new_salt
 from assistants.models.tools import ToolCall, ToolChoice
+from assistants.models.widgets import Widget
 
 __all__ = [
     "SALT_BYTES",
@@ -50,5 +51,6 @@ __all__ = [
     "ShareLink",
     "ToolCall",
     "ToolChoice",
+    "Widget",
     "new_salt",
 ]

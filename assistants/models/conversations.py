@@ -13,6 +13,7 @@ class Conversation(models.Model):
     """A person's talk with an assistant. `current_leaf_id` is the end of the branch that was looked at last.
 
     `deleted_at`: hidden, and erased when the time to undo is over. `is_temporary`: neither remembers nor is remembered.
+    `widget`: a visitor's talk there; its owner's id is no person's.
     `remembered_at`: up to when its messages were read for the memory.
     """
 
@@ -22,6 +23,7 @@ class Conversation(models.Model):
     title = models.CharField(max_length=120)
     current_leaf_id = models.UUIDField(null=True)
     project = models.ForeignKey("Project", null=True, on_delete=models.SET_NULL, related_name="conversations")
+    widget = models.ForeignKey("Widget", null=True, on_delete=models.CASCADE, related_name="conversations")
     tags = ArrayField(models.CharField(max_length=40), default=list, db_default=[])
     has_given_title = models.BooleanField(default=False, db_default=False)
     is_temporary = models.BooleanField(default=False, db_default=False)

@@ -37,6 +37,7 @@ class Run(models.Model):
         WEBSITE = "website"
         CODE = "code"
         RESUME = "resume"
+        ANALYSIS = "analysis"
 
     class State(models.TextChoices):
         QUEUED = "queued"

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.models import Run
+from assistants.openai import citations
 from assistants.openai.requests import ChatCall
 from assistants.runs import frames, words
 from assistants.runs.frames import HEARTBEAT, EventId
@@ -32,6 +33,11 @@ STATUS = {
     "model_not_offered": 404,
     "emergency_stop": 503,
     "key_revoked": 401,
+    "access_ended": 403,
+    "run_stopped": 409,
+    "workspace_suspended": 403,
+    "workspace_archived": 403,
+    "workspace_deleting": 403,
     "quota_busy": 429,
     "quota_exceeded": 402,
     "workspace_restricted": 402,
@@ -46,7 +52,8 @@ RETRYABLE = frozenset(
         "worker_lost",
     }
 )
-
+# Of our own: a limit is used up; tools were used as often as they may be.
+CUT_SHORT = frozenset({"limit", "rounds"})
 
 Event = tuple[str, dict[str, Any]]
 Events = AsyncGenerator[Event, None]
@@ -72,6 +79,8 @@ class SentToolCalls:
 
     def fresh(self, data: dict[str, Any]) -> list[dict[str, Any]]:
         """What to send of a `tool` event: the deltas themselves, or what is missing of the whole."""
+        if "calls" in data:
+            return []  # of tools that the assistant uses here
         if "whole" in data:
             calls = list(enumerate(data["whole"]))
             return [self._missing(index, call) for index, call in calls if self._is_missing(index, call)]
@@ -164,11 +173,14 @@ async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncGenerator[byt
         error = _domain_error(data["code"], run)
         yield b"data: " + json.dumps(errors.openai_body(error)).encode() + b"\n\n"
         return
-    yield _chunk(reply, {}, finish_reason=_finish_reason(data.get("finish_reason")))
+    cited = await in_database_thread(_citations, reply) if reply.call.assistant is not None else None
+    delta = {"citations": cited} if cited else {}
+    yield _chunk(reply, delta, finish_reason=_finish_reason(data.get("finish_reason")))
     if reply.call.includes_usage:
         run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
         if run is not None:
-            yield _event({**_head(reply, "chat.completion.chunk"), "choices": [], "usage": _usage(run)})
+            trailer = {"usage": _usage(run), "steward": _cost(run)}
+            yield _event({**_head(reply, "chat.completion.chunk"), "choices": [], **trailer})
     yield b"data: [DONE]\n\n"
 
 
@@ -176,18 +188,38 @@ def _completion(reply: Reply, run: Run) -> HttpResponse:
     message: dict[str, Any] = {"role": "assistant", "content": run.text or None, "refusal": None}
     if run.finish_reason == "refusal":
         message.update(content=None, refusal=run.text)
-    if run.tool_calls:
+    if run.tool_calls and not reply.call.uses_own_tools:
         message["tool_calls"] = run.tool_calls
+    if reply.call.assistant is not None and (cited := citations.of_run(run)):
+        message["citations"] = cited
     choice = {
         "index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(run.finish_reason),
     }  # fmt: skip
-    return JsonResponse({**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(run)})
+    body = {**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(run)}
+    return JsonResponse(body, headers=_cost_headers(run))
+
+
+def _cost(run: Run) -> dict[str, Any]:
+    """Of a stream, beside its usage."""
+    receipt = str(run.receipt_id) if run.receipt_id else None
+    return {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": receipt}
+
+
+def _cost_headers(run: Run) -> dict[str, str]:
+    """What the call cost, in micro-units, and the receipt that proves it."""
+    headers = {"Steward-Run-Id": str(run.id), "Steward-Cost-Micro": str(run.cost_micro)}
+    return {**headers, "Steward-Receipt-Id": str(run.receipt_id)} if run.receipt_id else headers
 
 
 def _finish_reason(reason: str | None) -> str:
     if reason in (None, "", "refusal"):
         return "stop"
-    return "length" if reason == "limit" else reason
+    return "length" if reason in CUT_SHORT else reason
+
+
+def _citations(reply: Reply) -> list[dict[str, Any]]:
+    run = _read_run(reply.member.workspace_id, reply.run_id)
+    return citations.of_run(run) if run is not None else []
 
 
 def _usage(run: Run) -> dict[str, int | bool]:
@@ -246,3 +278,24 @@ def _error(code: str) -> HttpResponse:
 def _read_run(workspace_id: UUID, run_id: UUID) -> Run | None:
     with workspace_scope(workspace_id, allow_suspended=True):
         return Run.objects.filter(id=run_id).first()
+
+
+async def ended(member: Member, run_id: UUID) -> Run | HttpResponse:
+    """Waits for the end of a run that is no chat: the run when it is done, else the error that says what came of it."""
+    watched = get_hub().watch(viewer_of(member, run_id), EventId())
+    async with contextlib.aclosing(watched) as events:
+        async for raw in events:
+            if raw is HEARTBEAT or frames.read(raw)[0] != "done":
+                continue
+            run = await in_database_thread(_read_run, member.workspace_id, run_id)
+            if run is None:
+                return _error("internal")
+            if run.state == Run.State.STOPPED:
+                return _error("run_stopped")
+            return run if run.state == Run.State.DONE else _failure(run)
+    return _error("access_ended")
+
+
+def lost(run: Run) -> HttpResponse:
+    """The error of a run that is done, and whose answer did not come this far."""
+    return errors.openai_response(_domain_error("answer_gone", run), is_retryable=False)

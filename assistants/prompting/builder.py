@@ -16,12 +16,14 @@ DATA_NOTE = (
 
 
 def ask_of(run: Run) -> Ask:
-    """What a saved run of a conversation asks. Its message, conversation and assistant are loaded."""
+    """What a saved run of a conversation, or of a program that asks an assistant, asks. Its message, conversation and
+    assistant are loaded."""
     answer = run.message
     if "draft" in run.request:
         return drafts.ask_of(run)
     if answer is None:
-        return Ask(run.owner_id, run.assistant)
+        told = tuple(run.request.get("told", ()))
+        return Ask(run.owner_id, run.assistant, question=run.request.get("question", ""), told=told)
     question = answer.parent.text if answer.parent is not None else ""
     return Ask(run.owner_id, run.assistant, answer.conversation, answer, question, model=run.model)
 

@@ -11,7 +11,7 @@ from assistants.models import Assistant, Conversation, Message
 class Ask:
     """`answer`: the message that is to be written, under its question. `question`: that question's text.
 
-    `told`: chat messages up to the question, where they stand in no conversation (the test of a draft).
+    `told`: chat messages up to the question, where they stand in no conversation (the test of a draft, a program's).
     `model`: that is asked, where it is not the assistant's present one.
     """
 

@@ -77,14 +77,20 @@ async def _ask(
         try:
             await _once(loop, job, server, stream, outcome)
         except ProviderFailure as failure:
-            wait = failure.retry_after_s if failure.retry_after_s is not None else BACKOFF_S * 2**number
-            in_time = time.monotonic() - started + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
-            if stream.is_begun or not failure.retryable or not in_time or number == RETRIES:
+            wait = wait_before_next(failure, number, time.monotonic() - started)
+            if stream.is_begun or wait is None:
                 return failure
             await asyncio.sleep(wait)
         else:
             break
     return None
+
+
+def wait_before_next(failure: ProviderFailure, number: int, spent_s: float) -> float | None:
+    """Seconds before the same server is asked once more after its `number`th answer, from 0; None: it is not."""
+    wait = failure.retry_after_s if failure.retry_after_s is not None else BACKOFF_S * 2**number
+    in_time = spent_s + wait < RETRY_WITHIN_S and wait <= MAX_RETRY_WAIT_S
+    return wait if failure.retryable and in_time and number < RETRIES else None
 
 
 async def _once(loop: Loop, job: Job, server: Server, stream: RunStream, outcome: Outcome) -> None:

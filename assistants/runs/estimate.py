@@ -13,6 +13,8 @@ FIRST_STEP_TOKENS = 256
 A model that reasons unseen holds all at once: what it writes cannot be watched."""
 MIN_USEFUL_TOKENS = 16
 """A reply that could not have this many tokens is refused rather than begun."""
+ANSWERS = frozenset({Run.Kind.REPLY, Run.Kind.ANALYSIS})
+"""What a person asks and gets answered: each is a message. Written code is a generation."""
 
 
 def chat_meters(
@@ -31,13 +33,19 @@ def chat_meters(
     )
     return {
         **cost,
-        Meter.MESSAGES: Amount.of(1 if kind == Run.Kind.REPLY and not is_continued else 0),
+        **{meter: Amount.of(count) for meter, count in counted(kind, is_continued=is_continued).items()},
         Meter.INPUT_TOKENS: read,
         Meter.CACHED_TOKENS: read,
         Meter.OUTPUT_TOKENS: written,
         Meter.REASONING_TOKENS: written,
         Meter.TOKENS: Amount(read.raw, MILLION),
     }
+
+
+def counted(kind: str, *, is_continued: bool = False) -> dict[str, int]:
+    """Meter → how many, for what is counted by the piece however much is read and written for it."""
+    messages: dict[str, int] = {Meter.MESSAGES: 1 if kind in ANSWERS and not is_continued else 0}
+    return {**messages, Meter.GENERATIONS: 1} if kind == Run.Kind.CODE else messages
 
 
 def _dearest(rates: Sequence[Rates], input_tokens: int, needed: Iterable[str]) -> Amount | None:

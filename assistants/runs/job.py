@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from assistants.llm.access import Access
+from assistants.llm.calls import Call
 from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.llm.errors import ProviderFailure
@@ -39,6 +40,9 @@ class Job:
     toolbox: Toolbox | None = None
     written: int = 0
     """Output tokens of earlier calls of the same answer, which are among those covered."""
+    call: Call | None = None
+    """What is asked where it is no chat."""
+    kind: str = ""
 
 
 @dataclass

@@ -16,6 +16,8 @@ from uuid import UUID
 import redis.asyncio
 from redis.exceptions import RedisError, ResponseError
 
+from assistants.llm.calls import Answer
+from assistants.runs import parcels
 from assistants.runs.frames import STREAM_FIELD, Event, EventId, frame, whole
 from tenants import keys
 
@@ -145,6 +147,17 @@ class Publisher:
     def emit(self, stream: RunStream, event: str, data: dict[str, Any]) -> None:
         stream.waiting.append((event, data))
         self._mark(stream, urgent=True)
+
+    async def leave(self, stream: RunStream, answer: Answer, *, kept_s: int) -> None:
+        """An answer that is no text, for the request that waits. Raises redis.RedisError."""
+        await parcels.leave(
+            self._redis,
+            workspace_id=stream.workspace_id,
+            run_id=stream.run_id,
+            attempt=stream.attempt,
+            answer=answer,
+            kept_s=kept_s,
+        )
 
     async def finish(self, stream: RunStream, data: dict[str, Any]) -> None:
         """Sends `done` after everything else. Gives up after some seconds: the row tells the end too."""

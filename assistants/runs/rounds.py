@@ -17,7 +17,7 @@ from django.db import Error as DatabaseFailure
 
 from assistants.llm import tokens
 from assistants.models import ToolCall
-from assistants.runs import attempts
+from assistants.runs import attempts, making
 from assistants.runs.books import Books
 from assistants.runs.estimate import FIRST_STEP_TOKENS, MIN_USEFUL_TOKENS
 from assistants.runs.job import Job, Outcome
@@ -39,6 +39,9 @@ _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tool")
 
 
 async def answer(loop: attempts.Loop, job: Job, stream: RunStream, outcome: Outcome) -> None:
+    if job.call is not None:
+        await making.make(loop, job, job.call, stream, outcome)
+        return
     if job.toolbox is None:
         await attempts.call(loop, job, stream, outcome)
         return

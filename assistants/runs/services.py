@@ -11,13 +11,14 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError as BrokerError
 
+from accounts.idempotency import services as idempotency
 from accounts.models import PersonReference
 from accounts.permissions import Member
 from assistants.llm import catalogue, tokens
 from assistants.llm.catalogue import Endpoint
 from assistants.llm.chat import ChatRequest
 from assistants.models import Assistant, Message, Run
-from assistants.runs import afterwards, chain, endings, estimate, evidence, rights
+from assistants.runs import afterwards, chain, endings, estimate, evidence, rights, telling, uploads
 from assistants.runs.job import Outcome
 from assistants.tools.types import CONTINUES
 from tenants.scope import current_workspace, workspace_scope
@@ -94,6 +95,7 @@ def start_run(*, member: Member, new: NewRun) -> Run:
         input_tokens=input_tokens,
         created_at=now,
     )
+    idempotency.bind_run(run_id)
     if not (hold.is_waiting or new.is_run_here):
         transaction.on_commit(lambda: enqueue(workspace_id=member.workspace_id, run_id=run_id))
     return run
@@ -126,6 +128,8 @@ def _hold_request(
         person_ref=member.person_ref,
         api_key_id=member.api_key_id,
         assistant_id=new.assistant.id if new.assistant else None,
+        widget_id=member.visitor.widget_id if member.visitor else None,
+        visitor_id=member.visitor.id if member.visitor else None,
         kind=new.kind,
         model=new.model,
         provider=chosen[0].provider,
@@ -255,8 +259,11 @@ def _end(run: Run, attempt: int, outcome: Outcome, settlement: Settlement | None
 
 def _save_end(run: Run) -> None:
     run.save(update_fields=WRITTEN_AT_END)
+    if upload := uploads.of_request(run.request):
+        transaction.on_commit(lambda: uploads.delete(upload))
     if run.message_id:
         Message.objects.filter(id=run.message_id).update(text=_said_in_all(run))
+    telling.tell_end(run)
 
 
 def _said_in_all(run: Run) -> str:
@@ -275,8 +282,8 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
     named: dict[str, Any] = {"provider": chain.booked_as(run), "model": chain.priced_as(run)}
     if outcome.pieces:
         used: dict[str, Any] = {"messages": 0, **outcome.pieces}
-        return Actual(**named, variant=outcome.variant, **used)
-    messages = 1 if run.kind == Run.Kind.REPLY and CONTINUES not in run.request else 0
+        return Actual(**named, variant=outcome.variant, is_estimated=outcome.is_estimated, **used)
+    counted: dict[str, Any] = estimate.counted(run.kind, is_continued=CONTINUES in run.request)
     if usage is None or (usage.output_tokens == 0 and not outcome.embedded):
         spoken = outcome.text + "".join(
             call["function"]["name"] + call["function"]["arguments"] for call in outcome.tool_calls
@@ -285,12 +292,12 @@ def _actual(run: Run, outcome: Outcome) -> Actual:
             **named,
             input_tokens=run.input_tokens,
             output_tokens=tokens.count(spoken),
-            messages=messages,
+            **counted,
             is_estimated=True,
         )
     return Actual(
         **named,
-        messages=messages,
+        **counted,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,

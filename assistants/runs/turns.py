@@ -8,11 +8,12 @@ from uuid import UUID
 from django.db import DataError, connection
 from django.db import Error as DatabaseFailure
 
+from assistants.llm.calls import Call
 from assistants.llm.chat import ChatRequest
 from assistants.models import Run
 from assistants.prompting import builder as prompting
 from assistants.prompting.types import Prompt
-from assistants.runs import chain, endings, services
+from assistants.runs import chain, endings, judging, services
 from assistants.runs.engine import get_engine
 from assistants.runs.job import Job, Outcome, Server
 from assistants.runs.publisher import RunStream
@@ -26,6 +27,8 @@ from usage.holds import services as holds
 from usage.holds.types import Claim, HoldLost
 
 LOADED = ("assistant", "message__parent", "message__conversation")
+CALL = "call"
+"""In `Run.request`, of what is no chat and is asked of the provider by a worker: path, body, upload, facts."""
 WRITE_FOR_S = 120
 WRITE_AGAIN_S = 1.0
 logger = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ def execute(*, workspace_id: UUID, run_id: UUID) -> None:
             outcome = Outcome(state="stopped" if refusal == "person" else "failed", error_code=_code(refusal))
         else:
             outcome, stream = engine.run(job)
+            outcome.gates = judging.gates_of(job.kind, outcome.text)
         if outcome.is_lost:
             logger.warning("the lease was lost; another attempt owns this run")
             return
@@ -63,14 +67,18 @@ def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job |
     """Marks the run as running and builds its request; (None, reason) when it must not run."""
     with workspace_scope(workspace_id, allow_suspended=True) as workspace:
         run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
-        refusal = _refusal(workspace, claim, run.kind)
+        refusal = _refusal(workspace, claim, run)
         toolbox = None if refusal else toolboxes.of_run(run, workspace)
         request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
         services.begin_run(run, attempt=claim.attempt, request=request, context=context)
         servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
         if request is None or not servers:
             return None, refusal
-        job = Job(workspace_id, run.id, claim.attempt, request, claimed_at, servers, claim.covered, toolbox)
+        owned = (workspace_id, run.id, claim.attempt)
+        job = Job(
+            *owned, request, claimed_at, servers, claim.covered, toolbox,
+            call=_call_of(run, request), kind=run.kind,
+        )  # fmt: skip
         return job, ""
 
 
@@ -84,9 +92,9 @@ def _servers(run: Run, claim: Claim, request: ChatRequest) -> tuple[tuple[Server
         return (), "worker_lost"
 
 
-def _refusal(workspace: WorkspaceRef, claim: Claim, kind: str) -> str:
+def _refusal(workspace: WorkspaceRef, claim: Claim, run: Run) -> str:
     """Why the provider must not be called at all: what came while the run was queued."""
-    if kind == Run.Kind.EMBEDDING:
+    if run.kind == Run.Kind.EMBEDDING and CALL not in run.request:
         # It was run where it was asked for, and who did that is gone.
         return "worker_lost"
     if not workspace.is_active:
@@ -105,6 +113,8 @@ def request_of(run: Run, claim: Claim) -> ChatRequest:
 def _request_of(run: Run, claim: Claim, toolbox: Toolbox | None) -> tuple[ChatRequest, dict[str, Any]]:
     """A reply of a conversation is built from its tree; an API call carries its own messages."""
     body = run.request
+    if CALL in body:
+        return _request_of_call(run, claim), {}
     temperature = body.get("temperature")
     if run.message is not None and run.assistant is not None:
         temperature = float(run.assistant.temperature)
@@ -118,6 +128,33 @@ def _request_of(run: Run, claim: Claim, toolbox: Toolbox | None) -> tuple[ChatRe
         extra=_extra(body, toolbox),
     )
     return request, built.context
+
+
+def _request_of_call(run: Run, claim: Claim) -> ChatRequest:
+    """For what is no chat: its fields are what the receipt hashes."""
+    asked = run.request[CALL]
+    extra = {**asked["body"], **({"file": asked["sha256"]} if asked.get("sha256") else {})}
+    return ChatRequest(
+        model=run.model,
+        messages=[],
+        max_output_tokens=0,
+        request_id=f"{run.id}-{claim.attempt}",
+        extra=extra,
+    )
+
+
+def _call_of(run: Run, request: ChatRequest) -> Call | None:
+    asked = run.request.get(CALL)
+    if asked is None:
+        return None
+    return Call(
+        path=asked["path"],
+        body=asked["body"],
+        request_id=request.request_id,
+        upload=asked.get("upload", ""),
+        upload_name=asked.get("upload_name", ""),
+        facts=asked["facts"],
+    )
 
 
 def _extra(body: dict[str, Any], toolbox: Toolbox | None) -> dict[str, Any]:

@@ -58,6 +58,11 @@ BY_CODE = {
     "model_not_offered": Words(
         "This model is not offered any more", "Choose another model in the assistant's settings.", SETTINGS
     ),
+    "run_stopped": Words("It was stopped", "Somebody stopped it before it was made.", RETRY),
+    "answer_gone": Words(
+        "The answer is not there any more", "It was made, and lost on its way to you.", RETRY
+    ),
+    "upload_gone": Words("The file is not there any more", "Send it again.", RETRY),
     "worker_lost": Words(
         "The answer was interrupted", "Our worker stopped. What arrived is kept; try again.", RETRY
     ),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from assistants.simulator import patterns
+from assistants.simulator import patterns, written
 from assistants.simulator.errors import bad_request
 
 # Below this depth only what is required is made, so that recursive schemas end.
@@ -137,6 +137,8 @@ class _Maker:
         length = max(least, len(fixed)) or (1 if depth < DEEP else 0)
         length = min(length, node.get("maxItems", length))
         items = node.get("items", {})
+        if not fixed and self._holds_files(items):
+            return self._files(node, items, name, depth)
         if self._sentences and not fixed and not self._is_listed and self._holds_prose(items):
             return self._listed(node, items, name, depth)
         if self._is_listed and not fixed:
@@ -157,6 +159,21 @@ class _Maker:
             made.append(self.make(items, name.removesuffix("s"), depth + 1, at))
         self._hint, self._is_listed = hint, False
         return made
+
+    def _holds_files(self, items: Any) -> bool:
+        properties = self._resolve(items).get("properties", {}) if isinstance(items, dict) else {}
+        return all(properties.get(name) == {"type": "string"} for name in ("path", "content"))
+
+    def _files(self, node: dict[str, Any], items: Any, name: str, depth: int) -> list[Any]:
+        """Files that are what their names say, so that whoever checks them is not misled by the simulation."""
+        wanted = written.make_files(self._hint, self._sentences)
+        wanted = wanted[: max(node.get("maxItems", len(wanted)), node.get("minItems", 0))]
+        return [
+            self.make(items, name, depth + 1, at)
+            | {"path": file.path, "content": file.content}
+            | ({"language": file.language} if "language" in self._resolve(items)["properties"] else {})
+            for at, file in enumerate(wanted)
+        ]
 
     def _holds_prose(self, items: Any) -> bool:
         if not isinstance(items, dict):

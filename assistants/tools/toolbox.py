@@ -11,7 +11,7 @@ from tenants.scope import WorkspaceRef
 
 def of_run(run: Run, workspace: WorkspaceRef) -> Toolbox | None:
     """None for a run without tools: it costs no query then. An API call brings its own, which its client runs."""
-    if run.kind != Run.Kind.REPLY or "messages" in run.request:
+    if run.kind != Run.Kind.REPLY or "messages" in run.request or run.request.get("extra", {}).get("tools"):
         return None
     assistant = drafts.assistant_of(run)
     continues = tuple(UUID(text) for text in run.request.get(CONTINUES, ()))
@@ -19,6 +19,11 @@ def of_run(run: Run, workspace: WorkspaceRef) -> Toolbox | None:
     if not tools and not continues:
         return None
     choices = choices_of(run) if any(tool.asks for tool in tools) else {}
+    if run.message is None and "draft" not in run.request:
+        # Nobody is there to be asked: what was not allowed for good is left out.
+        tools = [
+            tool for tool in tools if not tool.asks or choices.get(tool.name) == ToolChoice.Answer.ALWAYS
+        ]
     context = ToolContext(
         workspace_id=workspace.id,
         person_id=run.owner_id,
@@ -30,7 +35,7 @@ def of_run(run: Run, workspace: WorkspaceRef) -> Toolbox | None:
         context=context,
         tools={tool.name: tool for tool in tools if choices.get(tool.name) != ToolChoice.Answer.NEVER},
         allowed=frozenset(name for name, answer in choices.items() if answer == ToolChoice.Answer.ALWAYS),
-        can_ask=run.message is not None,
+        can_ask=run.message is not None and run.message.conversation.widget_id is None,
         continues=continues,
         first_round=_first_round(continues),
     )

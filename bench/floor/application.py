@@ -8,7 +8,7 @@ import hmac
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID, uuid4
@@ -33,7 +33,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.caller = uuid4()
-        self.waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self.waiting: dict[str, asyncio.Queue[frames.Event]] = {}
         self.ready = asyncio.Event()
         self.pool = ThreadPoolExecutor(THREADS)
         self._listening = asyncio.ensure_future(self._listen())
@@ -44,20 +44,24 @@ class Calls:
             async for message in subscription.listen():
                 if message["type"] == "psubscribe":
                     self.ready.set()
-                elif frames.is_done(message["data"]):
-                    future = self.waiting.get(message["channel"].decode().rpartition(":")[2])
-                    if future is not None and not future.done():
-                        future.set_result(frames.read(message["data"])[1])
+                else:
+                    queue = self.waiting.get(message["channel"].decode().rpartition(":")[2])
+                    if queue is not None:
+                        queue.put_nowait(frames.read(message["data"]))
 
-    async def run(self, body: dict[str, Any]) -> tuple[UUID, dict[str, Any]]:
+    async def run(self, body: dict[str, Any], call: UUID) -> AsyncIterator[frames.Event]:
+        """The events of the call until its end."""
         await self.ready.wait()
-        call = uuid4()
-        loop = asyncio.get_running_loop()
-        future = self.waiting[str(call)] = loop.create_future()
+        queue = self.waiting[str(call)] = asyncio.Queue()
         try:
             sending = {"caller": str(self.caller), "call": str(call), "body": body}
+            loop = asyncio.get_running_loop()
             await loop.run_in_executor(self.pool, lambda: answer.apply_async(kwargs=sending))
-            return call, await asyncio.wait_for(future, TIMEOUT_S)
+            is_over = False
+            while not is_over:
+                event = await asyncio.wait_for(queue.get(), TIMEOUT_S)
+                is_over = event[0] == "done"
+                yield event
         finally:
             del self.waiting[str(call)]
 
@@ -75,8 +79,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if not hmac.compare_digest(dict(scope["headers"]).get(b"authorization", b""), KEY):
         await _send(send, 401, {"error": {"message": "The key is wrong."}})
         return
-    body = json.loads(raw)
-    call, end = await _calls.run(body)
+    body, call = json.loads(raw), uuid4()
+    events = _calls.run(body, call)
+    if body.get("stream"):
+        await _stream(send, body, call, events)
+        return
+    end = [data async for _, data in events][-1]
     await _send(send, 200 if end["state"] == "done" else 502, _completion(body, call, end))
 
 
@@ -107,3 +115,28 @@ async def _send(send: Send, status: int, body: dict[str, Any]) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(raw)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": raw})
+
+
+async def _stream(send: Send, body: dict[str, Any], call: UUID, events: AsyncIterator[frames.Event]) -> None:
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    async for event, data in events:
+        if event == "delta":
+            await _chunk(send, body, call, [_choice({"content": data["text"]}, None)], None)
+        elif event == "done":
+            await _chunk(send, body, call, [_choice({}, "stop")], None)
+            await _chunk(send, body, call, [], data["usage"])
+    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+
+def _choice(delta: dict[str, Any], finish_reason: str | None) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+
+
+async def _chunk(send: Send, body: dict[str, Any], call: UUID, choices: list[Any], usage: Any) -> None:
+    chunk = {
+        "id": f"chatcmpl-{call.hex}", "object": "chat.completion.chunk", "created": int(time.time()),
+        "model": body["model"], "choices": choices, "usage": usage,
+    }  # fmt: skip
+    raw = b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
+    await send({"type": "http.response.body", "body": raw, "more_body": True})

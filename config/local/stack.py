@@ -113,6 +113,7 @@ class Stack:
             if options.host in OWN_MACHINE:
                 # One's own machine: models of Ollama and the like run beside it.
                 environment.setdefault("PROVIDERS_ALLOW_PRIVATE_HOSTS", "1")
+                environment.setdefault("WEBHOOKS_ALLOW_PRIVATE_HOSTS", "1")
         if not environment.get("OPENAI_API_KEY") or options.simulated:
             environment |= {"OPENAI_API_KEY": SIMULATED_KEY, "OPENAI_BASE_URL": NO_PROVIDER}
         if not environment.get("STRIPE_SECRET_KEY") or options.simulated:

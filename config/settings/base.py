@@ -69,8 +69,9 @@ MIGRATION_MODULES = {"djstripe": "billing.djstripe_migrations"}
 MIDDLEWARE = [
     "config.middleware.request_context",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "accounts.keys.exposure.refuse_keys_in_urls",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.DomainErrorMiddleware",
     "tenants.middleware.locate_workspace",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -90,6 +91,8 @@ MIDDLEWARE = [
     "accounts.middleware.MemberMiddleware",
     "usage.pace.middleware.PaceMiddleware",
     "usage.features.middleware.FeaturesMiddleware",
+    "accounts.idempotency.middleware.IdempotencyMiddleware",
+    "config.preconditions.PreconditionMiddleware",
 ]
 
 TEMPLATES = [
@@ -175,7 +178,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "config.api_schema.AutoSchema",
     "EXCEPTION_HANDLER": "config.api_errors.exception_handler",
     "PAGE_SIZE": 50,
 }
@@ -209,9 +212,16 @@ PROVIDER_REPORT_URL = env.text("PROVIDER_REPORT_URL", "")
 LOCAL_PROVIDERS = frozenset(env.words("LOCAL_PROVIDERS", ["ollama", "vllm", "llamacpp", "lmstudio"]))
 # Workspaces may point at servers on private hosts and on http: local models, intranets.
 PROVIDERS_ALLOW_PRIVATE_HOSTS = env.flag("PROVIDERS_ALLOW_PRIVATE_HOSTS")
+# Webhooks may go to private hosts and to http: intranets and tests only.
+WEBHOOKS_ALLOW_PRIVATE_HOSTS = env.flag("WEBHOOKS_ALLOW_PRIVATE_HOSTS")
 # Of the platform's models, those that see images.
 VISION_MODELS = frozenset(env.words("VISION_MODELS", ["gpt-4o-mini", "gpt-4o"]))
 CHAT_MODELS = env.words("CHAT_MODELS", ["gpt-4o-mini", "gpt-4o"])
+# Of the platform's models, those that `/v1/` serves besides (docs/openai-protocol.md).
+EMBEDDING_MODELS = env.words("EMBEDDING_MODELS", ["text-embedding-3-small", "text-embedding-3-large"])
+IMAGE_MODELS = env.words("IMAGE_MODELS", ["gpt-image-1"])
+SPEECH_MODELS = env.words("SPEECH_MODELS", ["gpt-4o-mini-tts"])
+TRANSCRIPTION_MODELS = env.words("TRANSCRIPTION_MODELS", ["whisper-1", "gpt-4o-mini-transcribe"])
 # The model that makes vectors for recall (docs/memory.md); empty: full text alone finds.
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "")
 # Whether the model writes the titles of conversations, each in a small metered run.

@@ -20,6 +20,10 @@ MAIN_HOSTS = frozenset(
 )
 # Hosts are checked by tenants.middleware: the main hosts and the verified domains of workspaces, nothing else.
 ALLOWED_HOSTS = ["*"]
+# What new API keys say of where they belong; those of others are refused.
+API_KEY_ENVIRONMENT = env.one_of(
+    "API_KEY_ENVIRONMENT", ("live", "test", "demo"), "demo" if DEMO else "test" if DEBUG else "live"
+)
 TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, minimum=0)
 PRODUCT_NAME = "Steward"
 # Which name server proves domains, "host:port"; empty: the system's.

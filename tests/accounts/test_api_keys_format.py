@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import api_keys, queries
+from accounts.keys import services as key_services
 from accounts.models import ApiKey, Membership
 from accounts.permissions import Permission
 from tests import factories
@@ -16,17 +17,20 @@ CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 def test_key_has_the_documented_shape():
     new = api_keys.generate()
-    assert re.fullmatch(r"stw_[0-9A-Za-z]{44}", new.text)
-    assert new.prefix == new.text[4:12]
+    assert re.fullmatch(r"stw_live_[0-9A-Za-z]{36}", new.text)
+    assert (new.environment, new.prefix) == ("live", new.text[9:17])
+    assert api_keys.parse(new.text) == api_keys.Parsed("live", new.prefix)
     assert api_keys.is_well_formed(new.text)
     assert len({api_keys.generate().text for _ in range(100)}) == 100
 
 
 def test_checksum_of_a_known_key_never_changes():
     """Keys that are out in the world must stay valid: crc32 of the body, base62, six digits."""
-    body = "stw_" + "0" * 8 + "A" * 30
-    assert api_keys.checksum(body) == "3fWtr5"
-    assert api_keys.is_well_formed(body + "3fWtr5")
+    former, present = "stw_" + "0" * 8 + "A" * 30, "stw_live_" + "0" * 8 + "A" * 22
+    assert api_keys.checksum(former) == "3fWtr5"
+    assert api_keys.parse(former + "3fWtr5") == api_keys.Parsed("", "00000000")
+    assert api_keys.parse(present + api_keys.checksum(present)) == api_keys.Parsed("live", "00000000")
+    assert api_keys.checksum(present) == "21QrDB"
 
 
 def test_one_wrong_character_anywhere_is_refused_without_a_query(db, assert_queries):
@@ -40,7 +44,17 @@ def test_one_wrong_character_anywhere_is_refused_without_a_query(db, assert_quer
 
 
 @pytest.mark.parametrize(
-    "text", ["", "stw_", "sk-proj-abc", "stw_" + "é" * 44, "stw_" + "0" * 44, "stw_" + "0" * 4000]
+    "text",
+    [
+        "",
+        "stw_",
+        "sk-proj-abc",
+        "stw_" + "é" * 44,
+        "stw_" + "0" * 44,
+        "stw_live_" + "0" * 36,
+        "stw_here_" + "0" * 36,
+        "stw_" + "0" * 4000,
+    ],
 )
 def test_what_only_looks_like_a_key_is_refused_without_a_query(db, assert_queries, text):
     with assert_queries(0), pytest.raises(queries.InvalidApiKey):
@@ -59,13 +73,13 @@ def test_database_keeps_the_hash_only(db, owner):
     row = ApiKey.objects.filter(prefix=api_keys.prefix_of(text)).values().get()
     assert bytes(row["key_hash"]) == api_keys.hash_of(text)
     assert len(row["key_hash"]) == 32
-    secret = text[12:]
+    secret = text[17:]
     assert all(secret not in str(value) for value in row.values())
 
 
 def test_right_prefix_with_another_secret_is_refused(db, owner):
     text = factories.make_key(owner.member)
-    body = text[:12] + "x" * 30
+    body = text[:17] + "x" * 22
     forged = body + api_keys.checksum(body)
     assert api_keys.is_well_formed(forged)
     with pytest.raises(queries.InvalidApiKey):
@@ -124,16 +138,49 @@ def test_key_dies_with_its_membership(db, acme):
 
 
 def test_last_use_is_kept_to_the_minute(db, owner, assert_queries):
-    from accounts import services
-
     text = factories.make_key(owner.member)
     now = timezone.now()
     key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
-    services.note_key_use(key, now=now)
+    key_services.note_use(key, now=now, address="203.0.113.7")
     key.refresh_from_db()
-    assert key.last_used_at == now
+    assert (key.last_used_at, key.last_used_address) == (now, "203.0.113.7")
     with assert_queries(0):
-        services.note_key_use(key, now=now + timedelta(seconds=59))
-    services.note_key_use(key, now=now + timedelta(seconds=61))
+        key_services.note_use(key, now=now + timedelta(seconds=59), address="203.0.113.8")
+    key_services.note_use(key, now=now + timedelta(seconds=61), address="")
     key.refresh_from_db()
-    assert key.last_used_at == now + timedelta(seconds=61)
+    assert (key.last_used_at, key.last_used_address) == (now + timedelta(seconds=61), None)
+
+
+def former_key(owner) -> str:
+    """As keys were made before there were environments: their rows know none."""
+    body = "stw_" + api_keys._random(38)
+    text = body + api_keys.checksum(body)
+    ApiKey.objects.create(
+        membership_id=owner.member.membership_id, name="Old", prefix=text[4:12], key_hash=api_keys.hash_of(text),
+        scopes=["view", "chat"],
+    )  # fmt: skip
+    return text
+
+
+def test_key_in_the_former_format_goes_on_working_and_can_be_rotated(db, owner):
+    text = former_key(owner)
+    assert factories.with_key(text).get("/v1/models").status_code == 200
+    key = ApiKey.objects.get(prefix=text[4:12])
+    assert (key.environment, key.shown) == ("", f"stw_{text[4:12]}…")
+    _, new = key_services.rotate(member=owner.member, key_id=key.id, overlap_hours=1)
+    assert new.startswith(f"stw_live_{key.prefix}")
+    assert [factories.with_key(each).get("/v1/models").status_code for each in (text, new)] == [200, 200]
+
+
+def test_key_of_another_environment_is_told_so_without_a_query(db, owner, settings, assert_queries):
+    settings.API_KEY_ENVIRONMENT = "test"
+    text = factories.make_key(owner.member)
+    assert text.startswith("stw_test_")
+    assert factories.with_key(text).get("/v1/models").status_code == 200
+    settings.API_KEY_ENVIRONMENT = "live"
+    with assert_queries(0), pytest.raises(queries.KeyOfAnotherEnvironment):
+        queries.get_key_owner(text, now=timezone.now())
+    response = factories.with_key(text).get("/api/v1/keys")
+    body = response.json()
+    assert (response.status_code, body["code"]) == (401, "key_of_another_environment")
+    assert body["detail"] == "This API key belongs to another environment: here keys begin with stw_live_."

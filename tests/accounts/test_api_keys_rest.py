@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from accounts import api_keys
 from accounts.models import ApiKey
 from tenants.models import AuditEntry
 from tests import factories
@@ -28,11 +29,11 @@ def test_created_key_is_shown_once_and_works(client, owner):
     assert response.status_code == 201
     body = response.json()
     assert set(body) == {
-        "id", "name", "prefix", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at", "key",
-        "limits",
+        "id", "name", "environment", "prefix", "scopes", "addresses", "created_at", "expires_at", "revoked_at",
+        "rotated_at", "former_ends_at", "last_used_at", "last_used_address", "key", "limits",
     }  # fmt: skip
     assert (body["name"], body["scopes"], body["expires_at"]) == ("CI", ["chat", "view"], None)
-    assert body["key"][4:12] == body["prefix"]
+    assert api_keys.prefix_of(body["key"]) == body["prefix"]
     assert factories.with_key(body["key"]).get("/v1/models").status_code == 200
     listed = client.get(KEYS).json()["results"]
     assert body["id"] in [row["id"] for row in listed]
@@ -103,7 +104,7 @@ def test_member_cannot_make_a_key_beyond_their_role(db, member):
 
 def test_people_see_and_revoke_only_their_own_keys(client, admin):
     others = factories.make_key(admin.member)
-    other_id = ApiKey.objects.get(prefix=others[4:12]).id
+    other_id = ApiKey.objects.get(prefix=api_keys.prefix_of(others)).id
     assert str(other_id) not in client.get(KEYS).content.decode()
     response = client.delete(f"{KEYS}/{other_id}")
     assert (response.status_code, response.json()["code"]) == (404, "not_found")

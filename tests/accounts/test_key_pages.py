@@ -11,15 +11,17 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts import api_keys
 from accounts.forms import SCOPE_WORDS
 from accounts.models import ApiKey, User
-from accounts.permissions import ROLE_PERMISSIONS, Permission, Role
+from accounts.permissions import MEANINGS, ROLE_PERMISSIONS, SCOPES, Role, permissions_of
 from tenants.models import AuditEntry
 from tests import factories
+from usage.models import Limit
 
 KEYS = "/w/acme/keys/"
 NEW = "/w/acme/keys/new/"
-KEY = re.compile(r"stw_[0-9A-Za-z]{44}")
+KEY = re.compile(r"stw_live_[0-9A-Za-z]{36}")
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def create(browser, **fields):
 
 
 def row_of(text: str) -> ApiKey:
-    return ApiKey.objects.get(prefix=text[4:12])
+    return ApiKey.objects.get(prefix=api_keys.prefix_of(text))
 
 
 def revoke_url(key: ApiKey) -> str:
@@ -64,7 +66,7 @@ def test_key_is_shown_once_and_the_answer_is_not_kept(browser):
         page = browser.get(url).content.decode()
         assert text not in page
         assert not KEY.search(page)
-    assert f"stw_{text[4:12]}…" in browser.get(KEYS).content.decode()
+    assert f"stw_live_{api_keys.prefix_of(text)}…" in browser.get(KEYS).content.decode()
     assert all(text not in str(entry.data) for entry in AuditEntry.objects.filter(action="api_key.created"))
 
 
@@ -149,12 +151,20 @@ def test_refused_input_names_the_field_and_makes_nothing(browser, fields, field)
 def test_form_offers_what_the_role_may(db, cast, role):
     page = getattr(cast, role).browser().get(NEW).content.decode()
     offered = re.findall(r'name="scopes" value="([a-z:]+)"', page)
-    assert set(offered) == set(ROLE_PERMISSIONS[role])
-    assert re.findall(r'value="([a-z:]+)"[^>]* checked', page) == ["view", "chat"]
+    assert offered == {
+        Role.MEMBER: ["read", "chat", "assistants", "keys:manage"],
+        Role.ADMIN: [
+            "read", "chat", "assistants", "usage", "billing:view", "keys:manage", "members:manage", "workspace:manage",
+            "audit:view",
+        ],
+        Role.OWNER: list(SCOPES),
+    }[role]  # fmt: skip
+    assert permissions_of(offered) == ROLE_PERMISSIONS[role]
+    assert re.findall(r'value="([a-z:]+)"[^>]* checked', page) == ["read", "chat"]
 
 
-def test_every_permission_has_words():
-    assert set(SCOPE_WORDS) == set(Permission)
+def test_every_scope_has_words():
+    assert set(SCOPE_WORDS) == set(MEANINGS)
 
 
 def test_revoking_asks_first_and_ends_the_key(browser, member):
@@ -281,3 +291,83 @@ def test_command_makes_no_key_for_a_blocked_person(db, member):
     User.objects.filter(id=member.user.id).update(is_active=False)
     with pytest.raises(CommandError, match="no member of acme"):
         command()
+
+
+def test_limits_and_addresses_of_the_form_are_kept(browser, acme):
+    limit = {"limit1_amount": "2.50", "limit1_meter": "cost_micro", "limit1_window": "month"}
+    other = {"limit2_amount": "20", "limit2_meter": "messages", "limit2_window": "day"}
+    (text,) = set(
+        KEY.findall(
+            create(browser, addresses="203.0.113.7\n2001:db8::/48", **limit, **other).content.decode()
+        )
+    )
+    key = row_of(text)
+    assert key.addresses == ["203.0.113.7/32", "2001:db8::/48"]
+    rows = Limit.objects.filter(workspace_id=acme.id, subject_kind="api_key", subject_id=str(key.id))
+    assert set(rows.values_list("meter", "window", "amount")) == {
+        ("cost_micro", "month", 2_500_000), ("messages", "day", 20),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"addresses": "203.0.113.300"}, "addresses"),
+        ({"limit1_amount": "1.5", "limit1_meter": "messages", "limit1_window": "day"}, "limit1_amount"),
+        ({"limit1_amount": "-1", "limit1_meter": "messages", "limit1_window": "day"}, "limit1_amount"),
+        ({"limit1_amount": "1", "limit1_meter": "wishes", "limit1_window": "day"}, "limit1_meter"),
+        (
+            {f"limit{row}_{part}": value for row in (1, 2)
+             for part, value in (("amount", "1"), ("meter", "messages"), ("window", "day"))},
+            "limit2_meter",
+        ),
+    ],
+)  # fmt: skip
+def test_refused_limits_and_addresses_come_back_as_typed(browser, fields, field):
+    before = ApiKey.objects.count()
+    response = create(browser, name="Night build", **fields)
+    assert (response.status_code, list(response.context["form"].errors)) == (422, [field])
+    assert 'value="Night build"' in response.content.decode()
+    assert ApiKey.objects.count() == before
+
+
+def test_key_is_changed_on_its_page(browser, member):
+    key = row_of(factories.make_key(member.member))
+    url = f"{KEYS}{key.id}/"
+    assert 'value="Test key"' in browser.get(url).content.decode()
+    response = browser.post(
+        url, {"name": "Renamed", "addresses": "10.0.0.0/8", "expires_on": ""}, follow=True
+    )
+    assert "Renamed is changed." in response.content.decode()
+    key.refresh_from_db()
+    assert (key.name, key.addresses, key.expires_at) == ("Renamed", ["10.0.0.0/8"], None)
+    refused = browser.post(url, {"name": "Again", "addresses": "nowhere", "expires_on": ""})
+    assert refused.status_code == 422
+    assert "nowhere</textarea>" in refused.content.decode()
+
+
+def test_rotating_shows_the_new_secret_once(browser, member):
+    text = factories.make_key(member.member)
+    key = row_of(text)
+    url = f"{KEYS}{key.id}/rotate/"
+    assert not KEY.search(browser.get(url).content.decode())
+    response = browser.post(url, {"overlap_hours": "1"})
+    (new,) = set(KEY.findall(response.content.decode()))
+    assert (response.status_code, new != text) == (200, True)
+    assert "no-store" in response["Cache-Control"]
+    page = browser.get(KEYS).content.decode()
+    assert "Former secret until" in page
+    assert not KEY.search(page)
+    assert browser.post(url, {"overlap_hours": "169"}).status_code == 422
+
+
+def test_list_filters_and_tells_what_was_used(browser, member, acme):
+    factories.make_key(member.member, ["chat"])
+    gone = row_of(factories.make_key(member.member, ["view"]))
+    browser.post(revoke_url(gone))
+    assert gone.prefix not in browser.get(KEYS).content.decode()
+    revoked = browser.get(f"{KEYS}?state=revoked").content.decode()
+    assert gone.prefix in revoked
+    assert revoke_url(gone) not in revoked
+    assert "No such key" in browser.get(f"{KEYS}?q=nothing-like-it").content.decode()
+    assert "Used in 30 days" in browser.get(KEYS).content.decode()

@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from accounts import api_keys, revocation
 from accounts import queries as accounts_queries
-from accounts import revocation
 from accounts.mails.models import Mail
 from accounts.members import queries, refusals, rules, services
 from accounts.models import ApiKey, Membership, User
@@ -257,7 +257,7 @@ def test_removal_ends_streams_keys_and_answers(workspace, boss, join, announced,
     assert notes == [{"kind": "membership", "id": str(other.membership_id)}]
     assert ended == [{"workspace_id": workspace.id, "user_id": other.user_id}]
     assert factories.with_key(text).get("/v1/models").status_code == 401
-    assert not ApiKey.objects.filter(prefix=text[4:12]).exists()
+    assert not ApiKey.objects.filter(prefix=api_keys.prefix_of(text)).exists()
     assert revocation.list_revoked([other.principal]) == {other.principal}
     (entry,) = AuditEntry.objects.filter(workspace_id=workspace.id, action="member.removed")
     assert entry.data == {"before": {"role": "member"}, "person": str(other.person_ref)}

@@ -8,7 +8,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
-from accounts import revocation, services
+from accounts import api_keys, revocation, services
 from accounts.models import ApiKey
 from accounts.permissions import Principal
 from config import redis as redis_clients
@@ -31,7 +31,7 @@ def by_session(member) -> Principal:
 @pytest.fixture
 def by_key(member) -> Principal:
     text = factories.make_key(member)
-    key = ApiKey.objects.get(prefix=text[4:12])
+    key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
     return Principal(member.user_id, member.membership_id, api_key_id=key.id)
 
 

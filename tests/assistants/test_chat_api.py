@@ -133,7 +133,9 @@ def test_schema_names_every_route_and_is_valid(db):
     assert set(document["paths"]) == {
         f"{API}{path}"
         for path in (
-            "/keys", "/keys/{key_id}",
+            "/keys", "/keys/{key_id}", "/keys/{key_id}/rotate", "/keys/{key_id}/revoke",
+            "/webhooks", "/webhooks/{endpoint_id}", "/webhooks/{endpoint_id}/rotate", "/webhooks/{endpoint_id}/test",
+            "/webhooks/{endpoint_id}/deliveries", "/webhooks/deliveries/{delivery_id}/redeliver",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
@@ -151,6 +153,16 @@ def test_schema_names_every_route_and_is_valid(db):
             "/attachments", "/attachments/{attachment_id}", "/attachments/{attachment_id}/content",
             "/share-links", "/share-links/{link_id}", "/imports", "/imports/{import_id}", "/imports/{import_id}/wake",
             "/runs", "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/projects", "/projects/{project_id}", "/projects/{project_id}/members",
+            "/projects/{project_id}/members/{user_id}",
+            "/documents", "/documents/{document_id}", "/passages", *(
+                f"/documents/{{document_id}}/{name}"
+                for name in ("file", "read", "passages", "passages/{passage_id}", "key-facts")
+            ),
+            "/memory", "/memory/{item_id}", "/memory/{item_id}/history", "/memory/refusals/{refusal_id}", *(
+                f"/memory/{name}" for name in ("layers", "switch", "forget-day", "refusals", "relations", "entities")
+            ),
+            "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
             "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
             "/receipts", "/receipts/{receipt_id}", "/tecp/verify",

@@ -6,6 +6,7 @@ import pytest
 
 from assistants.models import Run
 from assistants.openai import requests
+from assistants.prompting import builder as prompting
 from assistants.runs.estimate import FIRST_STEP_TOKENS
 from tests import factories
 from usage.models import Hold
@@ -39,6 +40,7 @@ def with_message(message) -> dict:
 
 
 PAIR = "👍"
+SEEN = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 REFUSED = [
     (b"", None),
     (b"not json", None),
@@ -90,6 +92,32 @@ REFUSED = [
     (with_message({"role": "user", "content": "half a pair \ud83d"}), None),
     ({**GOOD, "stop": "a\x00"}, None),
     ({**GOOD, "tools": [{"type": "function", "function": {"name": "\udfff"}}]}, None),
+    (with_message({"role": "tool", "content": "x"}), "messages[1].tool_call_id"),
+    (with_message({"role": "assistant", "tool_calls": [{"function": {}}]}), "messages[1].tool_calls"),
+    (with_message({"role": "system", "content": [SEEN]}), "messages[1].content[0]"),
+    (with_message({"role": "user", "content": [{"type": "input_audio"}]}), "messages[1].content[0]"),
+    (
+        with_message({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "file:///x"}}]}),
+        "messages[1].content[0].image_url.url",
+    ),
+    ({**GOOD, "logprobs": True}, "logprobs"),
+    ({**GOOD, "top_logprobs": 3}, "top_logprobs"),
+    ({**GOOD, "functions": [{"name": "f"}]}, "functions"),
+    ({**GOOD, "modalities": ["text", "audio"]}, "modalities"),
+    ({**GOOD, "tools": []}, "tools"),
+    ({**GOOD, "tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools"),
+    ({**GOOD, "tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools"),
+    ({**GOOD, "tool_choice": "auto"}, "tool_choice"),
+    ({**GOOD, "response_format": {"type": "xml"}}, "response_format"),
+    ({**GOOD, "response_format": {"type": "json_schema"}}, "response_format"),
+    ({**GOOD, "stop": ["a", "b", "c", "d", "e"]}, "stop"),
+    ({**GOOD, "stop": [""]}, "stop"),
+    ({**GOOD, "seed": "7"}, "seed"),
+    ({**GOOD, "top_p": 1.5}, "top_p"),
+    ({**GOOD, "presence_penalty": 3}, "presence_penalty"),
+    ({**GOOD, "logit_bias": {"1": 101}}, "logit_bias"),
+    ({**GOOD, "parallel_tool_calls": "no"}, "parallel_tool_calls"),
+    ({**GOOD, "reasoning_effort": "great"}, "reasoning_effort"),
     (b'{"model": "gpt-4o-mini", "top_p": Infinity, "messages": [{"role": "user", "content": "x"}]}', None),
 ]
 
@@ -147,7 +175,11 @@ def test_models_are_the_platforms_and_the_workspaces_assistants(client):
     assert body["object"] == "list"
     ids = [row["id"] for row in body["data"]]
     assert ids[:2] == ["gpt-4o-mini", "gpt-4o"]
-    assert "assistant:steward" in ids
+    assert {"assistant:steward", "text-embedding-3-small", "gpt-image-1", "whisper-1"} <= set(ids)
+    assert len(ids) == len(set(ids))
+    assert client.get("/v1/models/assistant:steward").json() == body["data"][-1]
+    missing = client.get("/v1/models/gpt-99")
+    assert (missing.status_code, refusal(missing)["code"]) == (404, "model_not_found")
     assert all(set(row) == {"id", "object", "created", "owned_by"} for row in body["data"])
 
 
@@ -229,7 +261,10 @@ def test_assistant_caps_the_output_and_gives_its_instructions_and_model(client, 
     assert (hold.output_cap, hold.request["wanted"]) == (64, 64)
     with workspace_scope(acme.id):
         run = Run.objects.get(id=hold.id)
-    assert run.request["messages"] == [{"role": "system", "content": "Be terse."}, *HELLO]
+    assert (run.request["told"], run.request["question"]) == (HELLO, "Hello")
+    with workspace_scope(acme.id):
+        built = prompting.build(prompting.ask_of(run))
+    assert built.messages == [{"role": "system", "content": "Be terse."}, *HELLO]
     assert run.request["temperature"] == 0.2
     assert (run.message_id, run.assistant_id) == (None, assistant.id)
 
@@ -270,3 +305,20 @@ def test_unusual_but_valid_text_is_taken_as_it_is(client, acme, text):
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
 def test_other_methods_are_not_offered(client, method):
     assert getattr(client, method)(CHAT).status_code == 405
+
+
+def test_picture_is_refused_by_a_model_that_does_not_see_and_taken_by_one_that_does(client, acme, settings):
+    from tenants.scope import workspace_scope
+
+    shown = {**GOOD, "messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, SEEN]}]}
+    hold_id = read(client, shown)
+    with workspace_scope(acme.id):
+        assert Run.objects.get(id=hold_id).request["messages"] == shown["messages"]
+    settings.VISION_MODELS = frozenset({"gpt-4o"})
+    before = Hold.objects.count()
+    response = post(client, shown)
+    assert response.status_code == 400
+    error = refusal(response)
+    assert error["message"] == "messages[0].content: the model gpt-4o-mini does not take images."
+    assert post(client, {**shown, "model": "assistant:steward"}).status_code == 400
+    assert Hold.objects.count() == before

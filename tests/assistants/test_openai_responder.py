@@ -9,6 +9,7 @@ import httpx2
 import openai
 import pytest
 
+from accounts import api_keys
 from assistants.models import Run
 from assistants.openai import responder
 from assistants.runs import engine as engine_module
@@ -68,6 +69,32 @@ def test_whole_answer(sdk, acme):
     assert answer.usage.total_tokens == run.input_tokens + 10
     assert_charged_once(run, output_tokens=10)
     assert Hold.objects.get(id=run.id).api_key_id is not None
+
+
+def test_whole_answer_says_what_it_cost(sdk, acme):
+    raw = sdk.chat.completions.with_raw_response.create(
+        model="gpt-4o-mini", messages=[{"role": "user", "content": "Count"}]
+    )
+    run = run_of(raw.parse(), acme)
+    assert run.receipt_id is not None
+    told = [raw.headers[f"Steward-{name}"] for name in ("Run-Id", "Cost-Micro", "Receipt-Id")]
+    assert told == [str(run.id), str(run.cost_micro), str(run.receipt_id)]
+
+
+def test_stream_says_what_it_cost_beside_its_usage(sdk, acme):
+    chunks = list(ask(sdk, "Count", stream=True, stream_options={"include_usage": True}))
+    run = run_of(chunks[-1], acme)
+    expected = {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": str(run.receipt_id)}
+    assert chunks[-1].steward == expected
+
+
+def test_repeated_call_with_a_key_is_answered_from_the_one_run(sdk, acme):
+    def call():
+        return ask(sdk, "Count", extra_headers={"Idempotency-Key": "one"})
+
+    first, second = call(), call()
+    assert (first.id, first.choices[0].message) == (second.id, second.choices[0].message)
+    assert_charged_once(run_of(first, acme), output_tokens=first.usage.completion_tokens)
 
 
 def test_answer_of_an_assistant(sdk, acme):
@@ -363,7 +390,7 @@ def test_revoked_key_ends_an_open_stream_within_seconds(sdk, key, owner):
 
     stream = iter(ask(sdk, "Tell\n/sim tokens=120 rate=40", stream=True))
     next(stream)
-    services.revoke_api_key(member=owner.member, key_id=ApiKey.objects.get(prefix=key[4:12]).id)
+    services.revoke_api_key(member=owner.member, key_id=ApiKey.objects.get(prefix=api_keys.prefix_of(key)).id)
     begun = time.monotonic()
     rest = list(stream)
     assert time.monotonic() - begun < 3

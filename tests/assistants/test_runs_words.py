@@ -37,7 +37,7 @@ def codes_in_the_source() -> set[str]:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found |= set(
                     re.findall(
-                        r"^(?:provider_\w+|quota_\w+|model_not_offered|worker_lost|deadline|emergency_stop|access_ended|key_revoked|internal)$",
+                        r"^(?:provider_\w+|quota_\w+|model_not_offered|worker_lost|deadline|emergency_stop|access_ended|key_revoked|run_stopped|answer_gone|upload_gone|internal)$",
                         node.value,
                     )
                 )

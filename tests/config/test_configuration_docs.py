@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-READERS = {"text", "flag", "integer", "words", "http_url", "database", "email", "resolver"}
+READERS = {"text", "flag", "integer", "words", "http_url", "database", "email", "resolver", "one_of"}
 NOT_OURS = {"PATH", "PYTHONWARNINGS", "PYTEST_XDIST_WORKER"}
 DEFAULTS_IN = {"base.py", "ground.py", "people.py", "asgi.py"}
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (.*?) \|", re.MULTILINE)

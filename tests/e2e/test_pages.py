@@ -50,6 +50,7 @@ SIGNED_IN = (
     "/me/privacy/", "/me/privacy/delete/", "/me/privacy/deleted/", "/w/acme/settings/export/",
     "/w/acme/settings/ending/", "/w/acme/settings/models/", "/w/acme/settings/models/new/",
     "/w/acme/documents/", "/w/acme/documents/?show=shared", "/w/acme/resume/",
+    "/w/acme/keys/", "/w/acme/keys/?state=revoked", "/w/acme/keys/new/",
     "/w/acme/billing/cancel/", "/w/acme/billing/referrals/", "/w/acme/billing/contracts/",
 )  # fmt: skip
 RICH = """# A heading

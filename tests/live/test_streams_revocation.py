@@ -54,6 +54,35 @@ def test_revoking_a_key_ends_its_streams(acme, running, note):
     assert refused.status_code == 401
 
 
+def test_revoking_a_rotated_key_ends_the_streams_of_both_secrets(acme, running, note):
+    key_id, former = acme.make_key()
+    rotated = acme.http.post(f"/api/v1/keys/{key_id}/rotate", json={"overlap_hours": 1})
+    present = type(acme)(acme.url, rotated.json()["key"])
+    viewers = [caller.watch(running, comes_back=False) for caller in (former, present)]
+    for viewer in viewers:
+        viewer.wait_for_text(1)
+
+    since = time.monotonic()
+    assert acme.http.delete(f"/api/v1/keys/{key_id}").status_code == 204
+
+    for viewer, which in zip(viewers, ("former", "present"), strict=True):
+        assert_ends(viewer, since, note, f"its key was revoked, with the {which} secret")
+
+
+def test_rotating_without_overlap_ends_the_streams_of_the_former_secret(acme, running, note):
+    key_id, former = acme.make_key()
+    viewer = former.watch(running, comes_back=False)
+    viewer.wait_for_text(1)
+
+    since = time.monotonic()
+    answer = acme.http.post(f"/api/v1/keys/{key_id}/rotate", json={"overlap_hours": 0})
+    assert answer.status_code == 200
+
+    assert_ends(viewer, since, note, "its key was rotated without overlap")
+    refused = httpx2.get(former.url + running.events_url, headers=former.headers)
+    assert refused.status_code == 401
+
+
 def test_signing_out_ends_the_session_s_streams(sign_in, acme, running, note):
     member, elsewhere = sign_in("acme", "member"), sign_in("acme", "member")
     asked = member.ask("Session.", **LONG)

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from accounts import api_keys
 from accounts.models import ApiKey, Membership
 from tenants import audit, origins, support
 from tenants.models import AuditEntry, Workspace
@@ -27,7 +28,7 @@ def rows(acme, owner):
     return {
         "tenants.workspace": Workspace.objects.get(id=acme.id),
         "accounts.membership": Membership.objects.get(id=owner.member.membership_id),
-        "accounts.apikey": ApiKey.objects.get(prefix=factories.make_key(owner.member)[4:12]),
+        "accounts.apikey": ApiKey.objects.get(prefix=api_keys.prefix_of(factories.make_key(owner.member))),
         "usage.ledgerentry": make_entry(acme.id),
         "tenants.auditentry": AuditEntry.objects.filter(workspace_id=acme.id).latest("id"),
     }

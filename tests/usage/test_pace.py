@@ -162,6 +162,9 @@ def test_key_over_its_rate_gets_429_with_the_wait_and_nothing_is_run(paced):
     assert refused.status_code == 429
     body = refused.json()
     assert (body["code"], body["subject"], body["limit"], body["window_s"]) == ("rate_limited", "key", 2, 60)
+    assert (body["used"], body["held"]) == (2, 0)
+    assert body["resets_at"].startswith("20")
+    assert "upgrade_url" in body
     assert body["detail"].startswith(
         "2 requests a minute are allowed for this API key, and so many came. Try again in"
     )

@@ -34,6 +34,8 @@ SUBJECT_WORDS = {
     SubjectKind.API_KEY: "this API key",
     SubjectKind.ASSISTANT: "this assistant",
     SubjectKind.PROJECT: "this project",
+    SubjectKind.WIDGET: "this chat",
+    SubjectKind.VISITOR: "you",
     SubjectKind.PLATFORM: "all workspaces together",
 }
 WHO_CAN_RAISE = {
@@ -42,6 +44,8 @@ WHO_CAN_RAISE = {
     SubjectKind.API_KEY: "whoever made the key, by making one with a higher limit",
     SubjectKind.ASSISTANT: "an administrator of the workspace",
     SubjectKind.PROJECT: "an administrator of the workspace",
+    SubjectKind.WIDGET: "whoever looks after this chat",
+    SubjectKind.VISITOR: "whoever looks after this chat",
     SubjectKind.PLATFORM: "the operator of this service",
 }
 WINDOW_WORDS = {
@@ -68,7 +72,8 @@ def refusal(request: HoldRequest, answer: dict[str, Any]) -> QuotaExceeded:
         return QuotaExceeded(message, code=code, data={"limits": [], "upgrade_url": upgrade_url})
     limits = [describe(line, zone=request.zone, anchor_day=request.anchor_day) for line in answer["short"]]
     text = " ".join(limit["text"] for limit in limits)
-    return QuotaExceeded(text, data={"limits": limits, "upgrade_url": upgrade_url})
+    first = {name: limits[0][name] for name in ("limit", "used", "held", "resets_at")} if limits else {}
+    return QuotaExceeded(text, data={**first, "limits": limits, "upgrade_url": upgrade_url})
 
 
 def describe(line: dict[str, Any], *, zone: str, anchor_day: int = 1) -> dict[str, Any]:

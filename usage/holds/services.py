@@ -76,6 +76,8 @@ def _parameters(request: HoldRequest, starts: windows.Named) -> dict[str, Any]:
         SubjectKind.API_KEY: request.api_key_id,
         SubjectKind.ASSISTANT: request.assistant_id,
         SubjectKind.PROJECT: request.project_id,
+        SubjectKind.WIDGET: request.widget_id,
+        SubjectKind.VISITOR: request.visitor_id,
     }
     first_cap = min(request.cap, request.step) if request.step else request.cap
     return {

@@ -77,6 +77,8 @@ class HoldRequest:
     api_key_id: UUID | None = None
     assistant_id: UUID | None = None
     project_id: UUID | None = None
+    widget_id: UUID | None = None
+    visitor_id: UUID | None = None
     anchor_day: int = 1
     provider: str = ""
 

@@ -37,13 +37,13 @@ class LimitForm(forms.Form):
         if "amount" in data and "meter" in data:
             if data["meter"] != Meter.COST_MICRO and data["amount"] % 1:
                 raise forms.ValidationError({"amount": NOT_WHOLE})
-            data["amount"] = int(data["amount"] * _unit(data["meter"]))
+            data["amount"] = int(data["amount"] * unit_of(data["meter"]))
         if "subject" in data:
             data["subject_kind"], _, data["subject_id"] = data["subject"].partition(":")
         return data
 
 
-def _unit(meter: str) -> int:
+def unit_of(meter: str) -> int:
     if meter == Meter.COST_MICRO:
         return 1_000_000
     return 1000 if meter in SECONDS else 1

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from config.ports import KeyLimits
+from config.ports import KeyLimits, KeyLimitWords
 from tenants import audit
+from usage import words
 from usage.features import queries as features
 from usage.features.keys import Feature
+from usage.holds import explain
 from usage.limits import services
+from usage.limits.forms import unit_of
 from usage.limits.queries import METERS_OF_RUNS
 from usage.limits.services import LimitRefused, LimitSpec
 from usage.models import Limit, SubjectKind, Window
@@ -28,6 +31,15 @@ def set_key_limits(*, wanted: KeyLimits, actor: audit.Actor) -> None:
         raise LimitRefused("A key with limits cannot make keys.", code="key_is_limited", status=403)
     for spec in _specs(wanted):
         services.set_limit(workspace_id=wanted.workspace_id, spec=spec, source=Limit.Source.KEY, actor=actor)
+
+
+def words_of_limits() -> KeyLimitWords:
+    """The answer to the port `key_limit_words`."""
+    return KeyLimitWords(
+        meters=[(meter.value, explain.METER_WORDS[meter].capitalize()) for meter in METERS_OF_RUNS],
+        windows=[(window.value, words.WINDOWS[window]) for window in Window],
+        units={meter.value: unit_of(meter) for meter in METERS_OF_RUNS},
+    )
 
 
 def _specs(wanted: KeyLimits) -> list[LimitSpec]:

@@ -21,6 +21,8 @@ OTHERS = {
     SubjectKind.API_KEY: "a removed key",
     SubjectKind.ASSISTANT: "a removed assistant",
     SubjectKind.PROJECT: "a project",
+    SubjectKind.WIDGET: "a website’s chat",
+    SubjectKind.VISITOR: "a visitor",
 }
 CONSEQUENCES = (
     "At the limit, new answers that need more are refused.",

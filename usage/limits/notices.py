@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from tenants.webhooks import emission
 from usage.models import Limit, QuotaNotice
 
 
@@ -31,11 +32,26 @@ def note_crossed(workspace_id: UUID, lines: list[dict[str, Any]]) -> None:
     )
     rows = [row for row in reached if row.limit_id in standing]
     QuotaNotice.objects.bulk_create(rows, ignore_conflicts=True)
+    for row in rows:
+        _tell(row)
     transaction.on_commit(_enqueue)
 
 
+def _tell(row: QuotaNotice) -> None:
+    emission.emit(
+        "limit.reached" if row.line == QuotaNotice.Line.BLOCK else "limit.warning",
+        workspace_id=row.workspace_id,
+        limit_id=row.limit_id,
+        window_start=row.window_start.isoformat(),
+        used=row.used,
+        amount=row.amount,
+    )
+
+
 def _may_cross(line: dict[str, Any]) -> bool:
-    return bool(line["amount"]) and line["used_after"] > line["used_before"] and line["subject"] != "platform"
+    # What one visitor of a site used up is nobody's news.
+    tells = line["subject"] not in ("platform", "visitor")
+    return bool(line["amount"]) and line["used_after"] > line["used_before"] and tells
 
 
 def _is_crossed(line: dict[str, Any], percent: int) -> bool:

@@ -62,7 +62,7 @@ class Viewpoint:
 
     def condition(self) -> Q:
         if self.sees_all:
-            return Q()
+            return ~Q(subject_kind=SubjectKind.VISITOR)
         # SECURITY: other persons' limits, and those of their keys, are theirs.
         shared = Q(subject_kind__in=[SubjectKind.WORKSPACE, SubjectKind.ASSISTANT, SubjectKind.PROJECT])
         own = Q(subject_kind=SubjectKind.PERSON, subject_id=str(self.person_ref))

@@ -106,6 +106,31 @@ def set_own_limit(*, workspace_id: UUID, spec: LimitSpec, actor: audit.Actor) ->
         return set_limit(workspace_id=workspace_id, spec=spec, source=Limit.Source.WORKSPACE, actor=actor)
 
 
+def allow_visitor(*, workspace_id: UUID, visitor_id: UUID, messages_per_day: int) -> None:
+    """What one visitor of a site may ask in a day. In the caller's transaction; in no log: there may be many."""
+    spec = LimitSpec(
+        Meter.MESSAGES,
+        Window.DAY,
+        messages_per_day,
+        subject_kind=SubjectKind.VISITOR,
+        subject_id=str(visitor_id),
+    )
+    rows = Limit.objects.filter(
+        workspace_id=workspace_id,
+        subject_kind=spec.subject_kind,
+        subject_id=spec.subject_id,
+        amount=spec.amount,
+    )
+    if not rows.exists():
+        _put(workspace_id, spec, Limit.Source.WORKSPACE)
+
+
+def forget_visitors(*, before: datetime) -> int:
+    """The limits of visitors that came first before then; who comes again gets one anew, on the same counter."""
+    rows = Limit.objects.filter(subject_kind=SubjectKind.VISITOR, created_at__lt=before)
+    return rows.delete()[0]
+
+
 def remove_limit(*, limit: Limit, actor: audit.Actor) -> None:
     with transaction.atomic():
         audit.record(

@@ -1,15 +1,19 @@
 """Request rates at the door: every call of `/api/v1/` and `/v1/`, and page forms that start model work."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 
 from accounts.permissions import Member
 from accounts.requests import LocatedRequest
 from config import errors
 from tenants import keys
+from usage.features import queries as features
 from usage.pace import queries, window
 from usage.pace.window import WINDOW_S, Answer, Subject
 
@@ -56,7 +60,7 @@ class PaceMiddleware:
         request.pace = answer  # type: ignore[attr-defined]  # for the headers, when the response is there
         if answer is None or answer.retry_after_s is None:
             return None
-        return errors.render(request, _refusal(answer))
+        return errors.render(request, _refusal(answer, member.workspace_id))
 
 
 def _counts(request: LocatedRequest, view: Callable[..., Any]) -> bool:
@@ -80,7 +84,8 @@ def _subjects(member: Member) -> list[Subject]:
     ]
 
 
-def _refusal(answer: Answer) -> RateLimited:
+def _refusal(answer: Answer, workspace_id: UUID) -> RateLimited:
+    """Two queries, for the address."""
     limit, whose = answer.subject.limit, WORDS[answer.subject.kind]
     wait = f"{answer.retry_after_s} second{'' if answer.retry_after_s == 1 else 's'}"
     return RateLimited(
@@ -90,6 +95,10 @@ def _refusal(answer: Answer) -> RateLimited:
             "limit": limit,
             "window_s": WINDOW_S,
             "retry_after_s": answer.retry_after_s,
+            "used": limit,
+            "held": 0,
+            "resets_at": (timezone.now() + timedelta(seconds=answer.reset_s)).isoformat(),
+            "upgrade_url": features.upgrade_url(workspace_id),
         },
     )
 

@@ -16,7 +16,8 @@ RETURNS bigint LANGUAGE sql STABLE AS $$
     WHERE workspace_id = p_workspace AND account = 'workspace' AND created_at >= p_since
       AND CASE p_subject WHEN 'workspace' THEN true
           WHEN 'person' THEN person_ref::text = p_subject_id WHEN 'api_key' THEN api_key_id::text = p_subject_id
-          WHEN 'assistant' THEN assistant_id::text = p_subject_id WHEN 'project' THEN project_id::text = p_subject_id END
+          WHEN 'assistant' THEN assistant_id::text = p_subject_id WHEN 'project' THEN project_id::text = p_subject_id
+          WHEN 'widget' THEN person_ref::text = p_subject_id END
 $$;
 
 -- The lines of a request: each limit that applies, with the counter of its present window (made when missing).

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from accounts import api_keys
 from accounts import services as accounts_services
 from accounts.models import ApiKey, Membership
 from assistants.builder import queries as builder_queries
@@ -251,7 +252,7 @@ def test_own_assistants_need_their_feature(in_acme, acme, owner):
 
 def test_key_of_a_downgraded_workspace_can_be_revoked(db, acme, owner):
     text = factories.make_key(owner.member)
-    key = ApiKey.objects.get(prefix=text[4:12])
+    key = ApiKey.objects.get(prefix=api_keys.prefix_of(text))
     without(acme, Feature.API_ACCESS)
     accounts_services.revoke_api_key(member=owner.member, key_id=key.id)
     assert ApiKey.objects.get(id=key.id).revoked_at is not None

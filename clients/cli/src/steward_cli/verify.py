@@ -1,0 +1,1 @@
+../../../../usage/receipts/verify.py
