@@ -539,6 +539,51 @@ API |= {
     "run-list": Route(SEES),
 }
 
+# Projects, documents, memory. Uploads come as multipart; the sweep sends JSON.
+API |= {
+    "project-list": Route(SEES | STARTS, data={"name": "Swept"}),
+    "project-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("chat", 204)}, ids=OWN_PROJECT, data={"name": "Swept"}
+    ),
+    # Somebody who is nobody here.
+    "project-people": Route(
+        SEES | {"POST": ("chat", 404)},
+        ids=OWN_PROJECT,
+        data={"person": "8d5ab5c6-2d0f-4b7e-9c0b-0d2b7c1b6f11"},
+    ),
+    "project-person": Route(
+        {"DELETE": ("view", 409)}, ids=OWN_PROJECT | {"user_id": "user"}, works_read_only=True
+    ),
+    "document-list": Route(SEES | {"POST": ("chat", 415)}),
+    "document-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("chat", 204)},
+        ids=OWN_DOCUMENT,
+        data={"is_shared": False},
+        works_read_only=DELETES,
+    ),
+    "document-file": Route(SEES | {"PUT": ("chat", 415)}, ids=OWN_DOCUMENT),
+    "document-read": Route({"POST": ("chat", 200)}, ids=OWN_DOCUMENT),
+    "passage-list": Route(SEES, ids=OWN_DOCUMENT),
+    "passage-detail": Route(SEES, ids={**OWN_DOCUMENT, "passage_id": "passage"}),
+    "passage-search": Route({"GET": ("chat", 200)}, query={"q": "Swept"}),
+    "document-key-facts": Route({"POST": ("workspace:manage", 409)}, ids=OWN_DOCUMENT),
+    "memory-list": Route(SEES | {"POST": ("view", 201)}, data={"text": "Swept."}),
+    "memory-detail": Route(
+        SEES | {"PATCH": ("view", 200), "DELETE": ("view", 204)},
+        ids=OWN_MEMORY,
+        data={"text": "Swept anew."},
+        works_read_only=DELETES,
+    ),
+    "memory-history": Route(SEES, ids=OWN_MEMORY),
+    "memory-layers": Route(SEES),
+    "memory-switch": Route(SEES | {"PUT": ("view", 200)}, data={"is_on": True}, works_read_only=True),
+    "memory-forget-day": Route({"POST": ("view", 200)}, data={"day": "2026-01-01"}, works_read_only=True),
+    "memory-refusals": Route(SEES),
+    "memory-refusal": Route({"DELETE": ("view", 204)}, ids={"refusal_id": "refusal"}, works_read_only=True),
+    "memory-relations": Route(SEES),
+    "memory-entities": Route(SEES),
+}
+
 # /v1/, with an API key only.
 OPENAI = {
     "chat-completions": Route(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('assistants', '0003_assistants_that_remember'),
+        ('assistants', '0005_widgets'),
     ]
 
     operations = [
