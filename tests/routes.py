@@ -547,7 +547,7 @@ API |= {
     ),
     # Somebody who is nobody here.
     "project-people": Route(
-        SEES | {"POST": ("chat", 404)},
+        SEES | {"POST": ("chat", 422)},
         ids=OWN_PROJECT,
         data={"person": "8d5ab5c6-2d0f-4b7e-9c0b-0d2b7c1b6f11"},
     ),
