@@ -3,10 +3,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import queries, serializers, services
 from accounts.keys import queries as keys
@@ -14,10 +13,11 @@ from accounts.keys import services as key_services
 from accounts.models import ApiKey
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
+from config.sparse import APIView, ListAPIView
 
 
 @extend_schema_view(get=extend_schema(parameters=[serializers.ApiKeyFilterSerializer]))
-class ApiKeyList(generics.ListAPIView):
+class ApiKeyList(ListAPIView):
     """The caller's API keys in this workspace."""
 
     serializer_class = serializers.ApiKeySerializer

@@ -205,9 +205,17 @@ def requires(permission: Permission) -> Callable[[View], View]:
 
 def open_while_read_only(view: View) -> View:
     """Its unsafe methods also work in a read-only workspace and for persons beyond the plan's seats: paying, stopping
-    what runs, taking one's data along, one's own keys. For functions and API classes; `usage.features` enforces it."""
+    what runs, taking one's data along, one's own keys. For functions, API classes, and single methods of such a class;
+    `usage.features` enforces it."""
     setattr(view, READ_ONLY_MARK, True)
     return view
+
+
+def works_read_only(view: Callable[..., Any], method: str | None) -> bool:
+    """Whether this method of a view is marked: the view itself, the class behind it, or the class's method."""
+    holder = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    handler = getattr(holder, (method or "").lower(), None)
+    return any(getattr(each, READ_ONLY_MARK, False) for each in (view, holder, handler))
 
 
 OPEN_MARK = "open_because"

@@ -38,6 +38,11 @@ def member_of(request: Request) -> Member:
     return member
 
 
+def page_request_of(request: Request) -> MemberRequest:
+    """The same request as pages know it, for presenters that both use."""
+    return request._request  # type: ignore[return-value]  # set by accounts.middleware
+
+
 def person_of(request: Request) -> User:
     """Who stands behind a REST request; MemberPermission has checked that there is somebody."""
     person: User = request._request.user  # type: ignore[assignment]  # not anonymous

@@ -3,10 +3,9 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
@@ -14,6 +13,7 @@ from billing import serializers
 from billing.plans import queries as plans
 from billing.subscriptions import describe, queries, services
 from config.pagination import CursorPagination
+from config.sparse import APIView, ListAPIView
 
 
 class InvoicePagination(CursorPagination):
@@ -40,7 +40,7 @@ class Subscription(APIView):
         return Response(serializers.SubscriptionSerializer(found).data)
 
 
-class InvoiceList(generics.GenericAPIView):
+class InvoiceList(ListAPIView):
     required_permissions = {"GET": Permission.BILLING_VIEW}
     serializer_class = serializers.InvoiceSerializer
     pagination_class = InvoicePagination

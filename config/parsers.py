@@ -1,8 +1,10 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
-from rest_framework import parsers
+from django.core.files.uploadedfile import UploadedFile
+from rest_framework import parsers, serializers
 from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
 
 
 class JSONParser(parsers.JSONParser):
@@ -18,3 +20,11 @@ class JSONParser(parsers.JSONParser):
             return super().parse(stream, media_type, parser_context)
         except RecursionError as error:
             raise ParseError("The body is nested too deeply.") from error
+
+
+def uploaded(request: Request, name: str = "file") -> UploadedFile:
+    """The file of a multipart request. Raises ValidationError."""
+    found = request.data.get(name)
+    if not isinstance(found, UploadedFile):
+        raise serializers.ValidationError({name: "Send one file, as multipart/form-data."})
+    return found

@@ -11,8 +11,8 @@ class Route:
 
     `shared`: the objects belong to the workspace, not to one person in it. `streams`: it may answer Deferred.
     `overseen_by`: who has this permission sees colleagues' objects here too. `{…}` in `data` names an own object.
-    `works_read_only`: its unsafe methods work in a read-only workspace too. `of_person`: method → status for somebody
-    signed in who names no workspace.
+    `works_read_only`: its unsafe methods (or these of them) work in a read-only workspace too. `of_person`: method →
+    status for somebody signed in who names no workspace.
     """
 
     offers: dict[str, tuple[str, int]]
@@ -22,8 +22,13 @@ class Route:
     streams: bool = False
     overseen_by: str = ""
     query: dict[str, str] = field(default_factory=dict)
-    works_read_only: bool = False
+    works_read_only: bool | frozenset[str] = False
     of_person: dict[str, int] = field(default_factory=dict)
+
+    def is_open(self, method: str) -> bool:
+        """Whether this unsafe method works in a read-only workspace."""
+        works = self.works_read_only
+        return works if isinstance(works, bool) else method in works
 
 
 MESSAGE = {"conversation_id": "conversation", "message_id": "answer"}
@@ -438,8 +443,6 @@ API = {
     "assistant-unpin": Route({"DELETE": ("assistants:manage", 204)}, ids=ONE_ASSISTANT, shared=True),
     "assistant-duplicate": Route({"POST": ("assistants:manage", 201)}, ids=ONE_ASSISTANT, shared=True),
     "assistant-unarchive": Route({"POST": ("assistants:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
-    "conversation-list": Route({"GET": ("view", 200), "POST": ("chat", 201)}, data={"text": "Hello"}),
-    "message-list": Route({"POST": ("chat", 201)}, ids=CONVERSATION, data={"text": "Hello"}),
     "run-detail": Route({"GET": ("view", 200)}, ids={"run_id": "run"}),
     "run-events": Route({"GET": ("view", 200)}, ids={"run_id": "live_run"}, streams=True),
     "run-stop": Route({"POST": ("chat", 204)}, ids={"run_id": "live_run"}, works_read_only=True),
@@ -498,6 +501,105 @@ API |= {
     ),
     "billing-portal": Route({"POST": ("billing:manage", 409)}, data={"flow": "cancel"}, works_read_only=True),
     "subscribe": Route({"POST": ("billing:manage", 422)}, data={"plan": "enterprise"}, works_read_only=True),
+}
+
+# Conversations. With files and with what may fail: tests/assistants/api.
+STARTS, HELLO = {"POST": ("chat", 201)}, {"text": "Hello"}
+DELETES = frozenset({"DELETE"})
+API |= {
+    "conversation-list": Route(SEES | STARTS, data=HELLO),
+    "conversation-tags": Route(SEES),
+    "conversation-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("view", 204)},
+        ids=CONVERSATION,
+        data={"title": "Swept", "is_pinned": True},
+        works_read_only=DELETES,
+    ),
+    # Of one that is not deleted; of one that is: tests/assistants/api/test_conversations.py.
+    "conversation-restore": Route({"POST": ("view", 404)}, ids=CONVERSATION, works_read_only=True),
+    "conversation-tree": Route(SEES, ids=CONVERSATION),
+    "conversation-leaf": Route(
+        {"PUT": ("view", 200)}, ids=CONVERSATION, data={"message": "{answer}"}, works_read_only=True
+    ),
+    "conversation-export": Route(SEES, ids=CONVERSATION),
+    "conversation-share-links": Route({"GET": ("chat", 200)} | STARTS, ids=CONVERSATION, data={"days": 7}),
+    "share-link-list": Route(SEES),
+    "share-link-detail": Route({"DELETE": ("view", 204)}, ids={"link_id": "link"}, works_read_only=True),
+    "message-list": Route(SEES | STARTS, ids=CONVERSATION, data=HELLO),
+    "message-detail": Route(SEES, ids=MESSAGE),
+    "message-edit": Route(STARTS, ids=QUESTION, data=HELLO),
+    "message-regenerate": Route(STARTS, ids=MESSAGE),
+    "message-retry": Route(STARTS, ids=MESSAGE),
+    "message-fork": Route(STARTS, ids=MESSAGE),
+    "message-feedback": Route(
+        {"PUT": ("view", 200), "DELETE": ("view", 204)},
+        ids=MESSAGE,
+        data={"is_good": True},
+        works_read_only=True,
+    ),
+    "follow-up-list": Route(SEES | STARTS, ids=CONVERSATION, data=HELLO),
+    "follow-up-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("view", 204)},
+        ids=FOLLOW_UP,
+        data=HELLO,
+        works_read_only=DELETES,
+    ),
+    "follow-up-send": Route(STARTS, ids=FOLLOW_UP),
+    # Files come as multipart; the sweep sends JSON.
+    "attachment-list": Route({"GET": ("chat", 200), "POST": ("chat", 415)}),
+    "attachment-detail": Route(
+        SEES | {"DELETE": ("chat", 204)}, ids={"attachment_id": "attachment"}, works_read_only=DELETES
+    ),
+    "attachment-content": Route(SEES, ids={"attachment_id": "attachment"}),
+    "import-list": Route({"GET": ("chat", 200), "POST": ("chat", 415)}),
+    "import-detail": Route({"GET": ("chat", 200)}, ids={"import_id": "import_id"}),
+    "import-wake": Route({"POST": ("chat", 200)}, ids={"import_id": "import_id"}),
+    "run-list": Route(SEES),
+}
+
+# Projects, documents, memory. Uploads come as multipart; the sweep sends JSON.
+API |= {
+    "project-list": Route(SEES | STARTS, data={"name": "Swept"}),
+    "project-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("chat", 204)}, ids=OWN_PROJECT, data={"name": "Swept"}
+    ),
+    # Somebody who is nobody here.
+    "project-people": Route(
+        SEES | {"POST": ("chat", 422)},
+        ids=OWN_PROJECT,
+        data={"person": "8d5ab5c6-2d0f-4b7e-9c0b-0d2b7c1b6f11"},
+    ),
+    "project-person": Route(
+        {"DELETE": ("view", 409)}, ids=OWN_PROJECT | {"user_id": "user"}, works_read_only=True
+    ),
+    "document-list": Route(SEES | {"POST": ("chat", 415)}),
+    "document-detail": Route(
+        SEES | {"PATCH": ("chat", 200), "DELETE": ("chat", 204)},
+        ids=OWN_DOCUMENT,
+        data={"is_shared": False},
+        works_read_only=DELETES,
+    ),
+    "document-file": Route(SEES | {"PUT": ("chat", 415)}, ids=OWN_DOCUMENT),
+    "document-read": Route({"POST": ("chat", 200)}, ids=OWN_DOCUMENT),
+    "passage-list": Route(SEES, ids=OWN_DOCUMENT),
+    "passage-detail": Route(SEES, ids={**OWN_DOCUMENT, "passage_id": "passage"}),
+    "passage-search": Route({"GET": ("chat", 200)}, query={"q": "Swept"}),
+    "document-key-facts": Route({"POST": ("workspace:manage", 409)}, ids=OWN_DOCUMENT),
+    "memory-list": Route(SEES | {"POST": ("view", 201)}, data={"text": "Swept."}),
+    "memory-detail": Route(
+        SEES | {"PATCH": ("view", 200), "DELETE": ("view", 204)},
+        ids=OWN_MEMORY,
+        data={"text": "Swept anew."},
+        works_read_only=DELETES,
+    ),
+    "memory-history": Route(SEES, ids=OWN_MEMORY),
+    "memory-layers": Route(SEES),
+    "memory-switch": Route(SEES | {"PUT": ("view", 200)}, data={"is_on": True}, works_read_only=True),
+    "memory-forget-day": Route({"POST": ("view", 200)}, data={"day": "2026-01-01"}, works_read_only=True),
+    "memory-refusals": Route(SEES),
+    "memory-refusal": Route({"DELETE": ("view", 204)}, ids={"refusal_id": "refusal"}, works_read_only=True),
+    "memory-relations": Route(SEES),
+    "memory-entities": Route(SEES),
 }
 
 # /v1/, with an API key only.

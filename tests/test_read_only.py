@@ -9,7 +9,7 @@ import pytest
 from django.http import HttpResponse
 from django.urls import path, reverse
 
-from accounts.permissions import READ_ONLY_MARK, Permission, open_while_read_only
+from accounts.permissions import Permission, open_while_read_only, works_read_only
 from assistants.models import Run
 from assistants.runs import turns
 from tenants.scope import workspace_scope
@@ -19,7 +19,6 @@ from tests.sweep import furnish_for, ids_of, send
 from tests.test_sweep import all_routes
 from usage.features import queries as features
 from usage.features.keys import Feature
-from usage.features.marks import mark_of
 from usage.models import Hold
 
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
@@ -57,7 +56,7 @@ def test_restricted_workspace_refuses_every_change(world, space, name):
     url = address(world, space, name, route)
     for method in UNSAFE:
         response, writes = send(client, method, url, route.data, as_json=space != "workspace")
-        if route.works_read_only:
+        if route.is_open(method):
             assert response.status_code not in (402, 429), (
                 f"{method} {name} is refused, and marked as working"
             )
@@ -96,7 +95,7 @@ def test_person_beyond_the_seats_changes_nothing(world, space, name):
     assert person.member.membership_id in features.state_of(world.home.id).over_seats
     url = address(world, space, name, route)
     response, writes = send(client, "POST", url, route.data, as_json=space != "workspace")
-    if route.works_read_only:
+    if route.is_open("POST"):
         assert response.status_code not in (402, 429)
         return
     if space == "workspace" and not person.member.can(Permission(route.offers["POST"][0])):
@@ -114,23 +113,29 @@ def test_marks_and_table_agree():
         table = next((rows for prefix, rows in tables.items() if url.startswith(prefix)), None)
         if table is None or pattern.name not in table:
             continue
-        marked = bool(mark_of(pattern.callback, READ_ONLY_MARK))
-        assert marked == table[pattern.name].works_read_only, f"{pattern.name}: marked {marked}"
+        for method in set(table[pattern.name].offers) & set(UNSAFE):
+            marked = works_read_only(pattern.callback, method)
+            assert marked == table[pattern.name].is_open(method), f"{method} {pattern.name}: marked {marked}"
         compared += 1
     assert compared > 40
 
 
 def test_view_that_is_not_marked_counts_as_refused():
-    """The control: the mark is seen on functions and classes, and is not there by itself."""
+    """The control: the mark is seen on functions, classes and methods, and is not there by itself."""
     from django.views import View
 
     @open_while_read_only
     class Marked(View): ...
 
-    class Plain(View): ...
+    class Plain(View):
+        @open_while_read_only
+        def delete(self, request): ...
+
+        def patch(self, request): ...
 
     views = [path("", Marked.as_view()), path("", Plain.as_view()), path("", lambda request: HttpResponse())]
-    assert [bool(mark_of(pattern.callback, READ_ONLY_MARK)) for pattern in views] == [True, False, False]
+    seen = [[works_read_only(view.callback, method) for method in ("DELETE", "PATCH")] for view in views]
+    assert seen == [[True, True], [True, False], [False, False]]
 
 
 # beside the addresses

@@ -8,10 +8,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Member, Permission
 from accounts.requests import member_of
+from config.sparse import APIView
 from tenants.scope import WorkspaceRef, current_workspace
 from usage import report, serializers
 from usage.features.keys import Feature
@@ -42,6 +42,7 @@ class OwnUsage(APIView):
 
 
 class LimitList(APIView):
+    serializer_class = serializers.StandingSerializer
     required_permissions = {"GET": Permission.VIEW}
 
     @extend_schema(responses=serializers.LimitListSerializer)
@@ -53,6 +54,7 @@ class LimitList(APIView):
 
 @needs_feature(Feature.USAGE_HISTORY)
 class UsageHistory(APIView):
+    serializer_class = serializers.HistoryRowSerializer
     required_permissions = {"GET": Permission.VIEW}
 
     @extend_schema(parameters=[serializers.HistoryQuerySerializer], responses=serializers.HistorySerializer)

@@ -5,12 +5,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.auditlog import downloads, exports, queries, serializers, services
 from accounts.permissions import Permission
 from accounts.requests import member_of
 from config.pagination import CursorPagination
+from config.sparse import APIView
 from tenants.scope import current_workspace
 
 AS_FILE = {

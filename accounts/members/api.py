@@ -5,19 +5,19 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.members import inviting, queries, serializers, services
 from accounts.members.addresses import Entry, email_of
 from accounts.models import Invitation, Membership
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
+from config.sparse import APIView, ListAPIView
 
 
-class MemberList(generics.ListAPIView):
+class MemberList(ListAPIView):
     """Everybody in this workspace, who joined last first."""
 
     serializer_class = serializers.MemberSerializer
@@ -58,7 +58,7 @@ class MemberDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class InvitationList(generics.ListAPIView):
+class InvitationList(ListAPIView):
     """Invitations that were not answered, expired ones among them, newest first."""
 
     serializer_class = serializers.InvitationSerializer

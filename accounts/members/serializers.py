@@ -13,6 +13,7 @@ from accounts.models import Invitation, Membership
 
 
 class MemberSerializer(serializers.ModelSerializer):
+    person = serializers.UUIDField(source="user_id", read_only=True)
     name = serializers.CharField(source="user.name", read_only=True)
     email = serializers.SerializerMethodField(help_text="Only for who may manage members; otherwise null.")
     has_two_factors = serializers.SerializerMethodField(
@@ -22,7 +23,7 @@ class MemberSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Membership
-        fields = ["id", "name", "email", "role", "has_two_factors", "joined_at"]
+        fields = ["id", "person", "name", "email", "role", "has_two_factors", "joined_at"]
         read_only_fields = fields
 
     @extend_schema_field(serializers.EmailField(allow_null=True))

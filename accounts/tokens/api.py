@@ -9,7 +9,6 @@ from rest_framework import status
 from rest_framework.authentication import get_authorization_header
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import queries
 from accounts.authentication import PersonAuthentication, PersonPermission
@@ -17,6 +16,7 @@ from accounts.models import User
 from accounts.permissions import open_api
 from accounts.signin import queries as signin_queries
 from accounts.tokens import serializers, services, sessions
+from config.sparse import APIView
 
 
 def _answer(pair: sessions.Pair) -> Response:

@@ -9,15 +9,15 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of, person_of
 from accounts.workspaces import queries, serializers, services
 from config import errors
+from config.sparse import APIView, ListAPIView
 from tenants import slugs
 from tenants.models import Workspace
 from tenants.settings import services as settings_services
@@ -30,7 +30,7 @@ class NeedsPerson(errors.Forbidden):
     message = "A workspace is made by a person outside of any other: sign in, and send no X-Workspace."
 
 
-class WorkspaceList(generics.ListAPIView):
+class WorkspaceList(ListAPIView):
     """The workspaces that you are in; with an API key the one that it is for."""
 
     serializer_class = serializers.WorkspaceSerializer

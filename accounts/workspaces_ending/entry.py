@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from accounts import gates
-from accounts.permissions import READ_ONLY_MARK, Member
+from accounts.permissions import Member, works_read_only
 from accounts.requests import LocatedRequest
 from tenants import links
 from tenants.models import Workspace
@@ -43,7 +43,7 @@ def check_view(
     """Raises WorkspaceArchived for changes, and in a workspace that is going to be deleted OnlyTheEnd (for reading
     pages, which then lead there) or WorkspaceDeleting."""
     is_safe = request.method in SAFE
-    if workspace.state == State.ARCHIVED and not is_safe and not _is_marked(view, READ_ONLY_MARK):
+    if workspace.state == State.ARCHIVED and not is_safe and not works_read_only(view, request.method):
         raise WorkspaceArchived()
     if workspace.state != State.DELETING or _is_marked(view, DELETING_MARK):
         return

@@ -5,16 +5,16 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
 from assistants.builder import queries, serializers, services, versions
 from assistants.models import Assistant, AssistantVersion
 from config.pagination import CursorPagination
+from config.sparse import APIView, ListAPIView
 
 MANAGE = Permission.ASSISTANTS_MANAGE
 
@@ -27,7 +27,7 @@ def _body(row: Assistant) -> dict[str, Any]:
     return dict(serializers.AssistantDetailSerializer(row).data)
 
 
-class AssistantList(generics.ListAPIView):
+class AssistantList(ListAPIView):
     serializer_class = serializers.AssistantSerializer
     required_permissions = {"GET": Permission.VIEW, "POST": MANAGE}
 
@@ -99,7 +99,7 @@ class AssistantDuplicate(APIView):
         return Response(_body(copy), status=status.HTTP_201_CREATED)
 
 
-class AssistantVersions(generics.ListAPIView):
+class AssistantVersions(ListAPIView):
     """Every save, the last first."""
 
     serializer_class = serializers.AssistantVersionSerializer

@@ -1,61 +1,85 @@
-"""Conversations over REST."""
+"""Conversations over REST: listed, searched, begun, changed, deleted and taken back."""
 
-from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.urls import reverse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import generics, status
-from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.renderers import BaseRenderer
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.permissions import Permission, open_while_read_only
+from accounts.permissions import Member, Permission, open_while_read_only
 from accounts.requests import member_of
 from assistants.builder import queries as builder_queries
-from assistants.chat import queries, serializers, services
+from assistants.chat import bodies, queries, serializers, services
+from assistants.library import queries as library_queries
+from assistants.library import search
+from assistants.library import services as library
 from assistants.models import Conversation
-from assistants.runs import responder
-from assistants.runs import services as runs
-from config.pagination import CursorPagination
+from assistants.projects import queries as projects
+from config import pagination
+from config.sparse import APIView, ListAPIView
+from usage import queries as usage_queries
 
 
-class RecentPagination(CursorPagination):
-    ordering = ("-updated_at", "-id")
+def detail(request: Request, conversation_id: UUID) -> dict[str, Any]:
+    """The caller has checked that it may be seen. Two queries."""
+    row = library_queries.rows_of([conversation_id])[conversation_id]
+    row.cost_micro = usage_queries.cost_of_holds(queries.run_ids_of(row))  # type: ignore[attr-defined]  # told only here
+    return dict(serializers.ConversationDetailSerializer(row, context={"request": request}).data)
 
 
-def _turn_body(turn: services.Turn) -> dict[str, object]:
-    run_id = turn.run.id if turn.run else None
-    return {
-        "conversation": turn.conversation.id,
-        "question": turn.question.id,
-        "answer": turn.answer.id,
-        "run": run_id,
-        "events_url": reverse("api:run-events", args=[run_id]),
-    }
-
-
-class ConversationList(generics.ListAPIView):
+class ConversationList(ListAPIView):
     serializer_class = serializers.ConversationSerializer
-    pagination_class = RecentPagination
+    pagination_class = pagination.Recent
     required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT}
 
     def get_queryset(self) -> QuerySet[Conversation]:
-        return queries.list_conversations(member_of(self.request))
+        return library_queries.told(self._wanted())
+
+    def _wanted(self) -> QuerySet[Conversation]:
+        form = serializers.ConversationFilterSerializer(data=self.request.query_params)
+        form.is_valid(raise_exception=True)
+        said = form.validated_data
+        wanted = library_queries.Wanted(
+            is_deleted=bool(said["deleted"]),
+            is_archived=said["archived"],
+            is_pinned=said["pinned"],
+            is_temporary=said["temporary"],
+            tag=said.get("tag", ""),
+            project_id=said.get("project"),
+            assistant_id=said.get("assistant"),
+        )
+        return library_queries.list_wanted(member_of(self.request), wanted)
 
     @extend_schema(
-        request=serializers.ConversationCreateSerializer, responses={201: serializers.TurnSerializer}
+        summary="List or search conversations", parameters=[serializers.ConversationFilterSerializer]
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """One's own and those of one's projects, the last changed first; with `q` the best match first."""
+        text = " ".join(request.query_params.get("q", "").split())
+        if not text:
+            return self.list(request, *args, **kwargs)
+        cursor = request.query_params.get("cursor", "")
+        found = search.search(member_of(request), text, cursor, within=self._wanted())
+        rows = [_matched(hit) for hit in found.hits]
+        following = {"cursor": found.next} if found.next else None
+        return Response(
+            pagination.page(request, self.get_serializer(rows, many=True).data, following=following)
+        )
+
+    @extend_schema(
+        summary="Start a conversation",
+        request=serializers.ConversationCreateSerializer,
+        responses={201: serializers.TurnSerializer},
     )
     def post(self, request: Request) -> Response:
         """Starts a conversation with its first question; the answer streams from `events_url`."""
         form = serializers.ConversationCreateSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        data = form.validated_data
-        chosen, member = data["assistant"], member_of(request)
+        data, member = form.validated_data, member_of(request)
+        chosen, project = data["assistant"], data["project"]
         assistant = (
             builder_queries.access_assistant(member, chosen)
             if chosen
@@ -66,74 +90,100 @@ class ConversationList(generics.ListAPIView):
             assistant=assistant,
             text=data["text"],
             client_id=data["client_id"],
+            choices=services.Choices(
+                projects.access_project(member, project) if project else None,
+                data["is_temporary"],
+                data["uses_memory"],
+            ),
+            attachments=data.get("attachments", ()),
         )
-        return Response(_turn_body(turn), status=status.HTTP_201_CREATED)
+        return Response(bodies.turn(turn), status=status.HTTP_201_CREATED)
 
 
-class MessageList(APIView):
-    required_permissions = {"POST": Permission.CHAT}
+def _matched(hit: search.Hit) -> Conversation:
+    found = {"title": hit.title, "snippet": hit.snippet, "message": hit.message_id}
+    hit.conversation.match = found  # type: ignore[attr-defined]  # told only here
+    return hit.conversation
 
-    @extend_schema(request=serializers.MessageCreateSerializer, responses={201: serializers.TurnSerializer})
-    def post(self, request: Request, conversation_id: UUID) -> Response:
-        """Asks in a conversation. `parent_id`: the answer to reply to; without it, the branch looked at last."""
+
+class ConversationDetail(APIView):
+    required_permissions = {"GET": Permission.VIEW, "PATCH": Permission.CHAT, "DELETE": Permission.VIEW}
+
+    @extend_schema(summary="Read a conversation", responses=serializers.ConversationDetailSerializer)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Without its messages."""
+        row = queries.access_conversation(member_of(request), conversation_id)
+        return Response(detail(request, row.id))
+
+    @extend_schema(
+        summary="Change a conversation",
+        request=serializers.ConversationChangeSerializer,
+        responses=serializers.ConversationDetailSerializer,
+    )
+    def patch(self, request: Request, conversation_id: UUID) -> Response:
+        """Title, tags, pin, archive, project, and who answers from now on: all of what is said, or nothing. Only for
+        the person who started it."""
         member = member_of(request)
-        conversation = queries.access_conversation(member, conversation_id)
-        form = serializers.MessageCreateSerializer(data=request.data)
+        row = library_queries.access_own(member, conversation_id)
+        form = serializers.ConversationChangeSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        data = form.validated_data
-        turn = services.send_message(
-            member=member,
-            conversation=conversation,
-            text=data["text"],
-            parent_id=data["parent_id"] or conversation.current_leaf_id,
-            client_id=data["client_id"],
-        )
-        return Response(_turn_body(turn), status=status.HTTP_201_CREATED)
+        library.change(member=member, conversation=row, changes=_looked_up(member, form.validated_data))
+        return Response(detail(request, row.id))
 
-
-class RunDetail(APIView):
-    required_permissions = {"GET": Permission.VIEW}
-
-    @extend_schema(responses=serializers.RunSerializer)
-    def get(self, request: Request, run_id: UUID) -> Response:
-        return Response(serializers.RunSerializer(queries.access_run(member_of(request), run_id)).data)
-
-
-@open_while_read_only
-class RunStop(APIView):
-    required_permissions = {"POST": Permission.CHAT}
-
-    @extend_schema(request=None, responses={204: None})
-    def post(self, request: Request, run_id: UUID) -> Response:
-        """Ends a run; what was said stays."""
+    @extend_schema(
+        summary="Delete a conversation",
+        parameters=[serializers.DeletionQuerySerializer],
+        responses={204: None},
+    )
+    @open_while_read_only
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        """Hidden at once, with its links; it can be restored for 30 days. With `forever` a deleted one is erased."""
+        form = serializers.DeletionQuerySerializer(data=request.query_params)
+        form.is_valid(raise_exception=True)
         member = member_of(request)
-        runs.stop_run(workspace_id=member.workspace_id, run=queries.access_run(member, run_id))
+        if form.validated_data["forever"]:
+            deleted = library_queries.access_deleted(member, conversation_id)
+            library.erase(member=member, conversation=deleted)
+        else:
+            row = library_queries.access_own(member, conversation_id)
+            library.delete(member=member, conversation=row)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class AnyAccept(BaseContentNegotiation):
-    """Takes every `Accept`: an `EventSource` asks for text/event-stream, and a refusal of its request is JSON."""
+def _looked_up(member: Member, said: dict[str, Any]) -> dict[str, Any]:
+    """Ids become what they name. Raises NotFound."""
+    changes = dict(said)
+    if said.get("project"):
+        changes["project"] = projects.access_project(member, said["project"])
+    if "assistant" in said:
+        changes["assistant"] = builder_queries.access_assistant(member, said["assistant"])
+    return changes
 
-    def select_renderer(
-        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        renderer = next(iter(renderers))
-        return renderer, str(renderer.media_type)
 
-
-class RunEvents(APIView):
-    content_negotiation_class = AnyAccept
-    required_permissions = {"GET": Permission.VIEW}
+@open_while_read_only
+class ConversationRestore(APIView):
+    required_permissions = {"POST": Permission.VIEW}
 
     @extend_schema(
-        responses={
-            (200, "text/event-stream"): OpenApiResponse(
-                OpenApiTypes.STR, "Events status, delta, snapshot, done"
-            )
-        }
+        summary="Restore a deleted conversation",
+        request=None,
+        responses=serializers.ConversationDetailSerializer,
     )
-    def get(self, request: Request, run_id: UUID) -> Response:
-        """Server-sent events of a run; resume with `Last-Event-ID`."""
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """With its links: those that were not revoked show it again."""
         member = member_of(request)
-        run = queries.access_run(member, run_id)
-        return responder.stream_run(request._request, member=member, run=run)  # type: ignore[return-value]
+        row = library_queries.access_deleted(member, conversation_id)
+        library.undo(member=member, conversation=row)
+        return Response(detail(request, row.id))
+
+
+class TagList(APIView):
+    serializer_class = serializers.TagSerializer
+    required_permissions = {"GET": Permission.VIEW}
+
+    @extend_schema(summary="List tags", responses=serializers.TagPageSerializer)
+    def get(self, request: Request) -> Response:
+        """One's own, with how many conversations have each; the most used ones, 40 at most."""
+        found = library_queries.list_tags(library_queries.scope_of(member_of(request)))
+        rows = [{"tag": tag, "conversations": number} for tag, number in found]
+        return Response(pagination.page(request, rows))

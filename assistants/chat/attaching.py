@@ -150,7 +150,7 @@ def access(member: Member, attachment_id: UUID) -> Attachment:
     """Their own unsent one, or one of a conversation that they see. Raises NotFound."""
     mine = Q(owner_id=member.user_id, message=None)
     seen = Q(message__conversation__in=queries.visible_to(member))
-    row = Attachment.objects.filter(mine | seen, id=attachment_id).first()
+    row = Attachment.objects.filter(mine | seen, id=attachment_id).select_related("document").first()
     if row is None:
         raise errors.NotFound()
     return row

@@ -2,21 +2,16 @@
 
 from uuid import UUID
 
-from django.core.files.storage import default_storage
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
-from assistants.chat import attaching, file_presenters
+from assistants.chat import attaching, file_presenters, pictures
 from assistants.documents.views import NoFile
 from assistants.models import Attachment
-from config import errors
-
-SHOWN = ("image/png", "image/jpeg")
-"""What `images` writes. Nothing else is shown by the browser as a picture of ours, SVG least of all."""
 
 
 @requires(Permission.CHAT)
@@ -45,18 +40,7 @@ def _row(request: MemberRequest, row: Attachment, *, status: int = 200) -> HttpR
 @require_safe
 def attachment(request: MemberRequest, attachment_id: UUID) -> HttpResponseBase:
     """The picture. Documents have a page of their own."""
-    row = attaching.access(request.member, attachment_id)
-    if not row.file or row.media_type not in SHOWN:
-        raise errors.NotFound()
-    try:
-        file = default_storage.open(row.file)
-    except FileNotFoundError as error:
-        raise errors.NotFound() from error
-    response = FileResponse(file, filename=row.name, content_type=row.media_type)
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["Cache-Control"] = "private, max-age=3600, immutable"
-    return response
+    return pictures.response(attaching.access(request.member, attachment_id))
 
 
 @requires(Permission.CHAT)

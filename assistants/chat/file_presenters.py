@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.urls import reverse
+
 from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.documents import words
@@ -44,12 +46,17 @@ def shown(request: MemberRequest, row: Attachment) -> FileView:
         height=row.height,
         size_bytes=row.size_bytes,
         kind="Picture" if is_image else words.KINDS.get(row.media_type, "Text"),
-        state=_state(document, is_image=is_image),
+        state=state_of(row),
         progress=document.progress if document is not None else 0,
         problem=words.of_failure(document.error_code) if document is not None and document.error_code else "",
         row_url=page_url(request, "attachment-row", attachment_id=row.id),
         remove_url=page_url(request, "attachment-remove", attachment_id=row.id),
     )
+
+
+def content_url(row: Attachment) -> str | None:
+    """Where the REST API has a picture itself; None for a document."""
+    return reverse("api:attachment-content", args=[row.id]) if row.file else None
 
 
 def _url(request: MemberRequest, row: Attachment) -> str:
@@ -58,9 +65,11 @@ def _url(request: MemberRequest, row: Attachment) -> str:
     return page_url(request, "attachment", attachment_id=row.id) if row.file else ""
 
 
-def _state(document: Document | None, *, is_image: bool) -> str:
+def state_of(row: Attachment) -> str:
+    """`ready`, `reading` or `failed`. With its document, which is loaded."""
+    document = row.document
     if document is None:
-        return READY if is_image else FAILED
+        return READY if row.file else FAILED
     if document.state in LIVE:
         return READING
     return FAILED if document.state == Document.State.FAILED else READY

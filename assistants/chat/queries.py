@@ -79,11 +79,34 @@ def access_message(member: Member, conversation_id: UUID, message_id: UUID) -> M
 
 def access_run(member: Member, run_id: UUID) -> Run:
     """Raises NotFound."""
-    seen = Q(message=None, owner_id=member.user_id) | Q(message__conversation__in=visible_to(member))
-    row = Run.objects.filter(seen, id=run_id).first()
+    row = Run.objects.filter(_seen_runs(member), id=run_id).first()
     if row is None:
         raise errors.NotFound()
     return row
+
+
+def _seen_runs(member: Member) -> Q:
+    return Q(message=None, owner_id=member.user_id) | Q(message__conversation__in=visible_to(member))
+
+
+def list_runs(
+    member: Member,
+    *,
+    state: str = "",
+    kind: str = "",
+    conversation: UUID | None = None,
+    assistant: UUID | None = None,
+) -> QuerySet[Run]:
+    """Those that the member started and still sees, in no order, without what was asked and said."""
+    said = {
+        "state": state,
+        "kind": kind,
+        "message__conversation_id": conversation,
+        "assistant_id": assistant,
+    }
+    rows = Run.objects.filter(_seen_runs(member), owner_id=member.user_id)
+    rows = rows.filter(**{name: value for name, value in said.items() if value})
+    return rows.defer("text", "request", "sent", "context", "tool_calls")
 
 
 def access_follow_up(member: Member, follow_up_id: UUID) -> FollowUp:
@@ -100,8 +123,12 @@ def access_follow_up(member: Member, follow_up_id: UUID) -> FollowUp:
 
 def follow_ups_of(member: Member, conversation: Conversation) -> list[FollowUp]:
     """The member's own, the oldest first. One query."""
-    rows = FollowUp.objects.filter(conversation=conversation, owner_id=member.user_id)
-    return list(rows.order_by("created_at", "id"))
+    return list(list_follow_ups(member, conversation).order_by("created_at", "id"))
+
+
+def list_follow_ups(member: Member, conversation: Conversation) -> QuerySet[FollowUp]:
+    # SECURITY: nobody reads what another has not asked yet.
+    return FollowUp.objects.filter(conversation=conversation, owner_id=member.user_id)
 
 
 class Spot(NamedTuple):

@@ -216,6 +216,15 @@ def send_now(*, member: Member, follow_up: FollowUp) -> Turn | FollowUp:
         return follow_up
 
 
+def reword(*, follow_up: FollowUp, text: str) -> FollowUp:
+    """Other words for it while it waits. Raises EmptyMessage, MessageTooLong, and FollowUpGone when it was asked."""
+    text = services.checked(text)
+    if not FollowUp.objects.filter(id=follow_up.id).update(text=text):
+        raise FollowUpGone()
+    follow_up.text = text
+    return follow_up
+
+
 def remove(*, follow_up: FollowUp) -> str:
     """Takes it out of the queue and returns its text. Raises FollowUpGone when it was asked meanwhile."""
     with transaction.atomic():

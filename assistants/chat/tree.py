@@ -51,6 +51,10 @@ class Tree:
             current = message.parent_id
         return places[::-1]
 
+    def newest_through(self, message_id: UUID) -> list[Place]:
+        """The newest branch that a message is on."""
+        return self.branch(self.leaf_below(message_id))
+
     def path(self, message_id: UUID | None, leaf_id: UUID) -> list[UUID]:
         """What follows a message on the branch that ends with the leaf; nothing when it is not on it."""
         ids = [place.message.id for place in self.branch(leaf_id)]

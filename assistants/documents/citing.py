@@ -24,6 +24,8 @@ class Source:
     heading: str
     url: str
     is_cited: bool
+    document_id: str = ""
+    passage_id: str = ""
 
 
 def cited(text: str) -> set[int]:
@@ -44,6 +46,8 @@ def sources(request: MemberRequest, context: Mapping[str, Any], text: str) -> li
             item.get("heading", ""),
             _url(request, item),
             item["n"] in numbers,
+            item["document"],
+            item["id"],
         )
         for item in rows
     ]

@@ -88,6 +88,26 @@ def list_documents(member: Member) -> QuerySet[Document]:
     return rows.order_by("-created_at", "-id")
 
 
+def list_wanted(
+    member: Member, *, place: str = "", project_id: UUID | None = None, state: str = "", name: str = ""
+) -> QuerySet[Document]:
+    """The library, narrowed to what is said. `place`: a key of SHOWS. `name`: a part of it, in any case."""
+    rows = _placed(list_documents(member), member, place)
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    if state:
+        rows = rows.filter(state=state)
+    return rows.filter(name__icontains=name) if name else rows
+
+
+def _placed(rows: QuerySet[Document], member: Member, place: str) -> QuerySet[Document]:
+    if place == "mine":
+        return rows.filter(owner_id=member.user_id)
+    if place == "shared":
+        return rows.filter(is_shared=True)
+    return rows.exclude(project=None) if place == "project" else rows
+
+
 SHOWS = {"": "All", "mine": "Mine", "shared": "Shared", "project": "In projects"}
 PAGE = 50
 
@@ -102,14 +122,7 @@ class Page:
 
 def page_of(member: Member, *, shown: str = "", after: str = "") -> Page:
     """One query, whatever is there. `after`: the `next` of the page before; what is no such thing begins anew."""
-    rows = list_documents(member)
-    if shown == "mine":
-        rows = rows.filter(owner_id=member.user_id)
-    elif shown == "shared":
-        rows = rows.filter(is_shared=True)
-    elif shown == "project":
-        rows = rows.exclude(project=None)
-    rows = rows.filter(_beyond(after))
+    rows = _placed(list_documents(member), member, shown).filter(_beyond(after))
     found = list(rows[: PAGE + 1])
     last = found[PAGE - 1] if len(found) > PAGE else None
     return Page(found[:PAGE], f"{last.created_at:%Y%m%dT%H%M%S%f}_{last.id}" if last else "")

@@ -21,6 +21,7 @@ from assistants.documents.refusals import TypeNotAllowed
 from assistants.memory import forgetting
 from assistants.models import Document, DocumentChunk, Project, Run
 from assistants.recall import index as recall
+from config import errors
 from tenants import audit
 from tenants.scope import current_workspace
 from usage import gauges
@@ -33,6 +34,12 @@ REPLACED = [
     "lease_expires_at", "updated_at",
 ]  # fmt: skip
 logger = logging.getLogger(__name__)
+
+
+class NotShareable(errors.DomainError):
+    code = "document_not_shareable"
+    status = 422
+    message = "Only a file of the library, in no project, can be shared with everyone."
 
 
 def upload(
@@ -105,7 +112,9 @@ def _replace(member: Member, former: Document, values: Mapping[str, Any], stored
 
 
 def share(*, member: Member, document: Document, is_shared: bool) -> None:
-    """With everyone in the workspace, or with nobody any more."""
+    """With everyone in the workspace, or with nobody any more. Raises NotShareable."""
+    if is_shared and (document.project_id is not None or document.kind != Document.Kind.FILE):
+        raise NotShareable()
     if document.is_shared == is_shared:
         return
     with transaction.atomic():

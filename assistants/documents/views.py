@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.links import page_url
 from accounts.permissions import Permission, check, open_while_read_only, requires
 from accounts.requests import MemberRequest
-from assistants.documents import formats, places, presenters, queries, services
+from assistants.documents import downloads, formats, places, presenters, queries, services
 from assistants.documents.refusals import FileRefused
 from assistants.models import Document, DocumentChunk
 from config import errors
@@ -152,19 +151,8 @@ def _page(
 @requires(Permission.VIEW)
 @require_safe
 def document_file(request: MemberRequest, document_id: UUID) -> HttpResponseBase:
-    """As it was uploaded, to be saved: never shown by the browser as a page of ours."""
-    row = queries.access_document(request.member, document_id)
-    try:
-        file = default_storage.open(row.file)
-    except FileNotFoundError as error:
-        raise errors.NotFound() from error
-    response = FileResponse(
-        file, as_attachment=True, filename=row.name, content_type="application/octet-stream"
-    )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    """As it was uploaded."""
+    return downloads.response(queries.access_document(request.member, document_id))
 
 
 @requires(Permission.CHAT)

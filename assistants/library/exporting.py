@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.http import HttpResponse
 from django.utils.text import slugify
 
 from assistants.chat import queries as chat
@@ -48,6 +49,14 @@ def export(conversation: Conversation, kind: str, workspace: WorkspaceRef) -> Ex
     if kind not in makers:
         raise UnknownFormat()
     return makers[kind](conversation, workspace)
+
+
+def as_response(made: Export) -> HttpResponse:
+    """As a file to be saved, for pages and REST."""
+    response = HttpResponse(made.content, content_type=made.media_type)
+    response["Content-Disposition"] = f'attachment; filename="{made.name}"'
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def as_markdown(conversation: Conversation, workspace: WorkspaceRef) -> Export:

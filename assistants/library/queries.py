@@ -32,6 +32,37 @@ class Filters:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to, each only where it is said. `is_deleted`: one's own, while they can be taken back."""
+
+    is_deleted: bool = False
+    is_archived: bool | None = None
+    is_pinned: bool | None = None
+    is_temporary: bool | None = None
+    tag: str = ""
+    project_id: UUID | None = None
+    assistant_id: UUID | None = None
+
+
+def list_wanted(member: Member, wanted: Wanted) -> QuerySet[Conversation]:
+    """What the member sees of it, in no order. Asks for the member's projects at once."""
+    scope = scope_of(member)
+    rows = scope.own().filter(deleted_at__isnull=False) if wanted.is_deleted else scope.all()
+    for column, said in (("archived_at", wanted.is_archived), ("pinned_at", wanted.is_pinned)):
+        if said is not None:
+            rows = rows.filter(**{f"{column}__isnull": not said})
+    if wanted.is_temporary is not None:
+        rows = rows.filter(is_temporary=wanted.is_temporary)
+    if wanted.tag:
+        rows = rows.filter(tags__contains=[wanted.tag])
+    if wanted.project_id:
+        rows = rows.filter(project_id=wanted.project_id)
+    if wanted.assistant_id:
+        rows = rows.filter(assistant_id=wanted.assistant_id)
+    return rows
+
+
+@dataclass(frozen=True)
 class Page:
     rows: list[Conversation]
     pinned: list[Conversation] = field(default_factory=list)
@@ -99,19 +130,20 @@ def _filtered(rows: QuerySet[Conversation], filters: Filters) -> QuerySet[Conver
 
 def _pinned(scope: Scope) -> list[Conversation]:
     rows = _filtered(scope.own(), replace(Filters(), show="pinned")).order_by("-pinned_at", "-id")
-    return list(_told(rows)[:PINNED_LENGTH])
+    return list(told(rows)[:PINNED_LENGTH])
 
 
 def _rows(ids: list[UUID]) -> list[Conversation]:
-    return list(_told(Conversation.objects.filter(id__in=ids)).order_by("-updated_at", "-id"))
+    return list(told(Conversation.objects.filter(id__in=ids)).order_by("-updated_at", "-id"))
 
 
 def rows_of(ids: list[UUID]) -> dict[UUID, Conversation]:
     """What lists tell of them. The caller has checked that they may be seen. One query."""
-    return {row.id: row for row in _told(Conversation.objects.filter(id__in=ids))}
+    return {row.id: row for row in told(Conversation.objects.filter(id__in=ids))}
 
 
-def _told(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
+def told(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """With what lists tell of each: assistant, project, whether an answer is being written."""
     running = Run.objects.filter(message__conversation_id=OuterRef("id"), state__in=["queued", "running"])
     return rows.select_related("assistant", "project").defer("search").annotate(is_running=Exists(running))
 

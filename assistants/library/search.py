@@ -42,8 +42,15 @@ class Found:
     has_more: bool = False
 
 
-def search(member: Member, text: str, cursor: str = "", filters: queries.Filters | None = None) -> Found:
-    """What the member may see, best first. Four queries, whatever is found; none for a text without words.
+def search(
+    member: Member,
+    text: str,
+    cursor: str = "",
+    filters: queries.Filters | None = None,
+    within: QuerySet[Conversation] | None = None,
+) -> Found:
+    """What the member may see, best first. Four queries, whatever is found; none for a text without words. `within`:
+    only in these of the conversations that the member sees.
 
     Every word must occur, the last letters of each may be missing; "words in quotes" stand side by side.
     """
@@ -56,6 +63,8 @@ def search(member: Member, text: str, cursor: str = "", filters: queries.Filters
         talks = talks.filter(tags__contains=[filters.tag])
     if filters is not None and filters.project_id:
         talks = talks.filter(project_id=filters.project_id)
+    if within is not None:
+        talks = talks.filter(id__in=within.values("id"))
     titles = _titles(talks, query)
     texts = _texts(talks, query)
     order = _merged(titles, texts)

@@ -1,6 +1,8 @@
 """How conversations are kept: names, pins, tags, archive, the bin and its end."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -8,7 +10,7 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.library import queries
-from assistants.models import Conversation, Project, Run
+from assistants.models import Assistant, Conversation, Project, Run
 from assistants.retention import erasing
 from config import errors
 from tenants import audit
@@ -85,6 +87,29 @@ def set_tags(*, conversation: Conversation, text: str) -> list[str]:
         raise TagTooLong()
     Conversation.objects.filter(id=conversation.id).update(tags=tags)
     return tags
+
+
+def set_assistant(*, conversation: Conversation, assistant: Assistant) -> None:
+    """Who answers from now on. The caller has looked it up by `access_assistant`."""
+    Conversation.objects.filter(id=conversation.id).update(assistant=assistant)
+
+
+def change(*, member: Member, conversation: Conversation, changes: Mapping[str, Any]) -> None:
+    """Several at once, all or none: title, is_pinned, is_archived, tags (a list), project, assistant. The caller has
+    looked up what it names by `access_*`. Raises as each of them does."""
+    with transaction.atomic():
+        if "title" in changes:
+            rename(conversation=conversation, title=changes["title"])
+        if "tags" in changes:
+            set_tags(conversation=conversation, text=",".join(changes["tags"]))
+        if "assistant" in changes:
+            set_assistant(conversation=conversation, assistant=changes["assistant"])
+        if "is_archived" in changes:
+            set_archived(conversation=conversation, is_archived=changes["is_archived"])
+        if "is_pinned" in changes:
+            set_pinned(conversation=conversation, is_pinned=changes["is_pinned"])
+        if "project" in changes:
+            move(member=member, conversation=conversation, project=changes["project"])
 
 
 def move(*, member: Member, conversation: Conversation, project: Project | None) -> None:

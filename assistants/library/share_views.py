@@ -4,7 +4,6 @@ from uuid import UUID
 
 from csp.constants import NONE, SELF
 from csp.decorators import csp_replace
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -21,7 +20,6 @@ from assistants.library import queries, sharing
 from assistants.models import Conversation, ShareLink
 from assistants.rendering import markdown
 from config import errors
-from tenants import links
 
 RATE = "60/m"
 SHARE_PAGE = "library/share.html"
@@ -49,7 +47,7 @@ def conversation_share(request: MemberRequest, conversation_id: UUID) -> HttpRes
         link, token = sharing.share(member=request.member, conversation=row, days=lifetime)
     except (sharing.NothingToShare, sharing.TooManyLinks) as refusal:
         return _share_page(request, row, status=refusal.status, refusal=refusal, days=days)
-    address = settings.BASE_URL + links.main_url("shared", token=token)
+    address = sharing.address_of(token)
     return _share_page(request, row, status=201, address=address, new=link.id, days=days)
 
 

@@ -12,15 +12,16 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.library import branches
 from assistants.models import Conversation, ShareLink
 from config import errors
-from tenants import audit
+from tenants import audit, links
 from tenants.scope import WorkspaceNotFound, enter, get_ref
 
 SECRET_BYTES = 24
@@ -55,10 +56,19 @@ class Shared:
 
 def list_links(member: Member, conversation: Conversation | None = None) -> list[ShareLink]:
     """A person's own, newest first; the snapshots stay where they are. One query."""
+    return list(links_of(member, conversation).order_by("-created_at", "-id")[:100])
+
+
+def links_of(member: Member, conversation: Conversation | None = None) -> QuerySet[ShareLink]:
     rows = ShareLink.objects.filter(owner_id=member.user_id, conversation__deleted_at=None)
     if conversation is not None:
         rows = rows.filter(conversation=conversation)
-    return list(rows.select_related("conversation").defer("snapshot").order_by("-created_at", "-id")[:100])
+    return rows.select_related("conversation").defer("snapshot")
+
+
+def address_of(token: str) -> str:
+    """The whole address that shows the copy."""
+    return settings.BASE_URL + links.main_url("shared", token=token)
 
 
 def access_link(member: Member, link_id: UUID) -> ShareLink:

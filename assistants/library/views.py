@@ -173,10 +173,7 @@ def conversation_export(request: MemberRequest, conversation_id: UUID) -> HttpRe
     """`?format=md|json|pdf`, as a file. Also for colleagues in the same project, who may read it."""
     row = queries.access_visible(request.member, conversation_id)
     made = exporting.export(row, request.GET.get("format", "md"), request.workspace)
-    response = HttpResponse(made.content, content_type=made.media_type)
-    response["Content-Disposition"] = f'attachment; filename="{made.name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return exporting.as_response(made)
 
 
 def _back(request: MemberRequest) -> HttpResponse:

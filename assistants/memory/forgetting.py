@@ -11,14 +11,29 @@ from django.utils import timezone
 
 from accounts.permissions import Member
 from assistants.models import Conversation, Entity, MemoryItem, Message
+from config import errors
 from tenants.scope import current_workspace
+
+
+class DayWrong(errors.DomainError):
+    code = "memory_day"
+    status = 422
+    message = "Choose a day, at the latest today."
+
+
+def today() -> date:
+    """By the workspace's clock."""
+    return timezone.localdate(timezone=ZoneInfo(current_workspace().timezone))
 
 
 def forget_day(*, member: Member, day: date) -> int:
     """Everything that was said or kept on one day of the workspace's clock. Returns how many statements that was.
 
     What was said that day and was not read yet is not read any more. Transcripts stay: they are the conversations'.
+    Raises DayWrong for one that is still to come.
     """
+    if day > today():
+        raise DayWrong()
     zone = ZoneInfo(current_workspace().timezone)
     begins = datetime.combine(day, datetime.min.time(), zone)
     ends = datetime.combine(day + timedelta(days=1), datetime.min.time(), zone)

@@ -39,6 +39,42 @@ def list_items(member: Member, layer: str) -> QuerySet[MemoryItem]:
     )
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a list is narrowed to, each only where it is said. `is_history`: what was superseded, instead."""
+
+    layer: str = ""
+    assistant_id: UUID | None = None
+    is_pinned: bool | None = None
+    is_history: bool = False
+
+
+def list_wanted(member: Member, wanted: Wanted) -> QuerySet[MemoryItem]:
+    """Of what the member may see, in no order."""
+    rows = MemoryItem.objects.filter(seen_by(member.user_id), superseded_at__isnull=not wanted.is_history)
+    if wanted.layer:
+        rows = rows.filter(layer=wanted.layer)
+    if wanted.assistant_id:
+        rows = rows.filter(assistant_id=wanted.assistant_id)
+    if wanted.is_pinned is not None:
+        rows = rows.filter(pinned_at__isnull=not wanted.is_pinned)
+    return rows.select_related("source_conversation").defer("search")
+
+
+def find(rows: QuerySet[MemoryItem], text: str, *, limit: int) -> list[MemoryItem]:
+    """Of these rows those that say it, best first, by words alone. Two queries."""
+    where = Q(id__in=rows.order_by().values("id"))
+    hits = index.search(kind="memory", query=text, limit=limit, where=where)
+    found = {row.id: row for row in rows.filter(id__in=[hit.id for hit in hits])}
+    return [found[hit.id] for hit in hits if hit.id in found]
+
+
+def visible_entities(person_id: UUID) -> QuerySet[Entity]:
+    """SECURITY: a name is seen by who sees an edge of it."""
+    seen = visible_relations(person_id)
+    return Entity.objects.filter(Q(id__in=seen.values("subject_id")) | Q(id__in=seen.values("object_id")))
+
+
 def access_item(member: Member, item_id: UUID) -> MemoryItem:
     """Raises NotFound."""
     item = (

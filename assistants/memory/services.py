@@ -148,6 +148,18 @@ def edit(*, member: Member, item: MemoryItem, text: str) -> MemoryItem:
     return changed
 
 
+def change(
+    *, member: Member, item: MemoryItem, text: str | None = None, is_pinned: bool | None = None
+) -> MemoryItem:
+    """`edit` and `pin` together, each only where it is said; returns what is present then."""
+    with transaction.atomic():
+        if text is not None:
+            item = edit(member=member, item=item, text=text)
+        if is_pinned is not None:
+            pin(member=member, item=item, is_pinned=is_pinned)
+    return item
+
+
 def pin(*, member: Member, item: MemoryItem, is_pinned: bool) -> None:
     _require_own(member, item)
     MemoryItem.objects.filter(id=item.id).update(pinned_at=timezone.now() if is_pinned else None)

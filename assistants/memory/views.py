@@ -6,7 +6,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.links import page_url
@@ -98,20 +97,11 @@ def memory_forget_day(request: MemberRequest) -> HttpResponse:
     return redirect(page_url(request, "memory"))
 
 
-class DayWrong(errors.DomainError):
-    code = "memory_day"
-    status = 422
-    message = "Choose a day, at the latest today."
-
-
 def _day(text: str) -> date:
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError as error:
-        raise DayWrong() from error
-    if day > timezone.localdate():
-        raise DayWrong()
-    return day
+        raise forgetting.DayWrong() from error
 
 
 @requires(Permission.VIEW)

@@ -82,6 +82,7 @@ class Run(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["message", "-created_at"], name="run_message_latest"),
+            models.Index(fields=["owner_id", "-created_at", "-id"], name="run_owner_recent"),
             models.Index(fields=["owner_id"], condition=Q(state__in=["queued", "running"]), name="run_live"),
         ]
         constraints = [

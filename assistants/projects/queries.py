@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from accounts import queries as accounts_queries
 from accounts.permissions import Member
 from assistants.models import Conversation, Document, Project, ProjectMember
 from config import errors
@@ -45,17 +46,37 @@ class ProjectRow:
 
 def list_projects(member: Member, *, is_archived: bool = False) -> list[ProjectRow]:
     """By name. One query."""
-    rows = visible_to(member).filter(archived_at__isnull=not is_archived).order_by("name", "id")
-    counted = rows.annotate(
-        talks=_count(Conversation.objects.filter(project=OuterRef("id"), deleted_at=None), "project"),
-        others=_count(ProjectMember.objects.filter(project=OuterRef("id")), "project"),
-    )
+    rows = counted(member).filter(archived_at__isnull=not is_archived).order_by("name", "id")
     return [
         ProjectRow(
             row.id, row.name, row.description, row.owner_id, bool(row.archived_at), row.talks, row.others + 1
         )
-        for row in counted
+        for row in rows
     ]
+
+
+def counted(member: Member) -> QuerySet[Project]:
+    """With `talks`, how many conversations are in each, and `others`, how many people besides its owner."""
+    return visible_to(member).annotate(
+        talks=_count(Conversation.objects.filter(project=OuterRef("id"), deleted_at=None), "project"),
+        others=_count(ProjectMember.objects.filter(project=OuterRef("id")), "project"),
+    )
+
+
+def access_counted(member: Member, project_id: UUID) -> Project:
+    """Raises NotFound."""
+    row = counted(member).filter(id=project_id).first()
+    if row is None:
+        raise errors.NotFound()
+    return row
+
+
+@dataclass(frozen=True)
+class Person:
+    id: UUID
+    name: str
+    is_owner: bool
+    is_self: bool
 
 
 def list_names(member: Member) -> list[tuple[UUID, str]]:
@@ -68,6 +89,16 @@ def list_person_ids(project: Project) -> list[UUID]:
     """Everybody in it, its owner first, then in the order of joining."""
     joined = ProjectMember.objects.filter(project=project).order_by("created_at", "id")
     return [project.owner_id, *joined.values_list("user_id", flat=True)]
+
+
+def list_people(member: Member, project: Project) -> list[Person]:
+    """Who has left the workspace is not shown: they see nothing here. Two queries."""
+    names = accounts_queries.list_people(member.workspace_id)
+    return [
+        Person(key, names[key], key == project.owner_id, key == member.user_id)
+        for key in list_person_ids(project)
+        if key in names
+    ]
 
 
 def list_documents(project: Project) -> list[Document]:

@@ -80,6 +80,16 @@ def set_archived(*, member: Member, project: Project, is_archived: bool) -> None
         _record("project.archived" if is_archived else "project.unarchived", member, project)
 
 
+def change(
+    *, member: Member, project: Project, changes: dict[str, str], is_archived: bool | None = None
+) -> None:
+    """`edit` and `set_archived` together, all or nothing; None leaves the archive as it is. Raises NotProjectOwner."""
+    with transaction.atomic():
+        edit(member=member, project=project, changes=changes)
+        if is_archived is not None:
+            set_archived(member=member, project=project, is_archived=is_archived)
+
+
 def add_member(*, member: Member, project: Project, user_id: UUID) -> None:
     """Somebody of the workspace. Nothing happens for who is in it. Raises NotProjectOwner, NotInWorkspace,
     TooManyMembers."""

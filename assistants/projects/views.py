@@ -52,7 +52,7 @@ def project(request: MemberRequest, project_id: UUID) -> HttpResponse:
         "next_query": presenters.query(after=page.next),
         "first_query": "" if after else None,
         "documents": queries.list_documents(row),
-        "people": _people(request, row),
+        "people": queries.list_people(request.member, row),
     }
     return render(request, "projects/project.html", context)
 
@@ -77,7 +77,7 @@ def project_edit(request: MemberRequest, project_id: UUID) -> HttpResponse:
 @require_safe
 def project_members(request: MemberRequest, project_id: UUID) -> HttpResponse:
     row = queries.access_project(request.member, project_id)
-    people = _people(request, row)
+    people = queries.list_people(request.member, row)
     return _members_page(request, row, people, MemberForm(choices=_others(request, people)))
 
 
@@ -87,7 +87,7 @@ def project_member_add(request: MemberRequest, project_id: UUID) -> HttpResponse
     """Takes somebody of the workspace in."""
     row = queries.access_project(request.member, project_id)
     services.require_owner(request.member, row)
-    people = _people(request, row)
+    people = queries.list_people(request.member, row)
     others = _others(request, people)
     form = MemberForm(request.POST, choices=others)
     if not form.is_valid():
@@ -98,14 +98,14 @@ def project_member_add(request: MemberRequest, project_id: UUID) -> HttpResponse
     return redirect(page_url(request, "project-members", project_id=row.id))
 
 
-def _others(request: MemberRequest, people: list[dict[str, object]]) -> list[tuple[str, str]]:
-    there = {person["id"] for person in people}
+def _others(request: MemberRequest, people: list[queries.Person]) -> list[tuple[str, str]]:
+    there = {person.id for person in people}
     everybody = accounts_queries.list_people(request.member.workspace_id)
     return [(str(key), name) for key, name in everybody.items() if key not in there]
 
 
 def _members_page(
-    request: MemberRequest, row: Project, people: list[dict[str, object]], form: MemberForm
+    request: MemberRequest, row: Project, people: list[queries.Person], form: MemberForm
 ) -> HttpResponse:
     context = {
         "project": row,
@@ -138,18 +138,3 @@ def project_archive(request: MemberRequest, project_id: UUID) -> HttpResponse:
     services.set_archived(member=request.member, project=row, is_archived=is_archived)
     messages.success(request, f"{row.name} is archived." if is_archived else f"{row.name} is back.")
     return redirect(page_url(request, "projects"))
-
-
-def _people(request: MemberRequest, row: Project) -> list[dict[str, object]]:
-    """Who has left the workspace is not shown: they see nothing here."""
-    names = accounts_queries.list_people(request.member.workspace_id)
-    return [
-        {
-            "id": key,
-            "name": names[key],
-            "is_owner": key == row.owner_id,
-            "is_self": key == request.member.user_id,
-        }
-        for key in queries.list_person_ids(row)
-        if key in names
-    ]

@@ -6,13 +6,13 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
 from billing.outcomes import queries, services
 from billing.outcomes.models import Measurement
 from billing.outcomes.serializers import ContractSerializer, ContractsSerializer, MeasuringSerializer
+from config.sparse import APIView
 
 
 class ContractList(APIView):

@@ -283,7 +283,7 @@ def test_api_lists_changes_and_removes(workspace, boss):
     ]
     assert body["results"][0] == {
         "id": str(other.member.membership_id), "name": "Ada Lovelace", "email": other.user.email, "role": "member",
-        "has_two_factors": False, "joined_at": body["results"][0]["joined_at"],
+        "has_two_factors": False, "joined_at": body["results"][0]["joined_at"], "person": str(other.user.id),
     }  # fmt: skip
     seen = factories.with_key(factories.make_key(other.member)).get("/api/v1/members").json()["results"]
     assert {(row["email"], row["has_two_factors"]) for row in seen} == {(None, None)}

@@ -140,8 +140,28 @@ def test_schema_names_every_route_and_is_valid(db):
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
             "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",
-            "/conversations", "/conversations/{conversation_id}/messages",
-            "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/conversations", "/conversations/tags", "/conversations/{conversation_id}", *(
+                f"/conversations/{{conversation_id}}/{name}" for name in (
+                    "restore", "messages", "tree", "leaf", "follow-ups", "share-links", "export",
+                    "messages/{message_id}",
+                )
+            ), *(
+                f"/conversations/{{conversation_id}}/messages/{{message_id}}/{name}"
+                for name in ("edit", "regenerate", "retry", "fork", "feedback")
+            ),
+            "/follow-ups/{follow_up_id}", "/follow-ups/{follow_up_id}/send",
+            "/attachments", "/attachments/{attachment_id}", "/attachments/{attachment_id}/content",
+            "/share-links", "/share-links/{link_id}", "/imports", "/imports/{import_id}", "/imports/{import_id}/wake",
+            "/runs", "/runs/{run_id}", "/runs/{run_id}/events", "/runs/{run_id}/stop",
+            "/projects", "/projects/{project_id}", "/projects/{project_id}/members",
+            "/projects/{project_id}/members/{user_id}",
+            "/documents", "/documents/{document_id}", "/passages", *(
+                f"/documents/{{document_id}}/{name}"
+                for name in ("file", "read", "passages", "passages/{passage_id}", "key-facts")
+            ),
+            "/memory", "/memory/{item_id}", "/memory/{item_id}/history", "/memory/refusals/{refusal_id}", *(
+                f"/memory/{name}" for name in ("layers", "switch", "forget-day", "refusals", "relations", "entities")
+            ),
             "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
             "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",

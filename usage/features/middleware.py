@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 
-from accounts.permissions import READ_ONLY_MARK, Member
+from accounts.permissions import Member, works_read_only
 from accounts.requests import LocatedRequest
 from config import errors
 from usage.features import queries as features
@@ -47,5 +47,5 @@ def _check(request: LocatedRequest, member: Member, view: Callable[..., Any]) ->
     needed = mark_of(view, NEEDS_MARK)
     if needed:
         features.require(workspace_id, needed)
-    if request.method in UNSAFE and not mark_of(view, READ_ONLY_MARK):
+    if request.method in UNSAFE and not works_read_only(view, request.method):
         features.require_writable(workspace_id, membership_id=member.membership_id)

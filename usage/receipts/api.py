@@ -8,13 +8,12 @@ from django.http import FileResponse, HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
+from config.sparse import APIView, ListAPIView
 from usage.features.keys import Feature
 from usage.features.marks import needs_feature
 from usage.receipts import downloads, queries, serializers, services
@@ -26,7 +25,7 @@ AS_TEXT = {(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "A C2SP signed
 AS_LINES = {(200, "application/jsonl"): OpenApiResponse(OpenApiTypes.STR, "A header, then one leaf per line")}
 
 
-class ReceiptList(generics.ListAPIView):
+class ReceiptList(ListAPIView):
     """Newest first: the caller's own, and everybody's for who manages the workspace."""
 
     serializer_class = serializers.ReceiptSerializer

@@ -6,10 +6,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission
 from accounts.requests import member_of
+from config.sparse import APIView
 from usage.features.keys import Feature
 from usage.features.marks import needs_feature
 from usage.statements import queries

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import queries as accounts_queries
@@ -219,12 +219,16 @@ def _end(row: ConversationImport, state: str, code: str) -> None:
 
 def list_imports(member: Member) -> list[ConversationImport]:
     """The last ones of a person."""
-    return list(ConversationImport.objects.filter(owner_id=member.user_id).order_by("-created_at")[:10])
+    return list(imports_of(member).order_by("-created_at")[:10])
+
+
+def imports_of(member: Member) -> QuerySet[ConversationImport]:
+    return ConversationImport.objects.filter(owner_id=member.user_id)
 
 
 def access_import(member: Member, import_id: UUID) -> ConversationImport:
     """Raises NotFound."""
-    row = ConversationImport.objects.filter(id=import_id, owner_id=member.user_id).first()
+    row = imports_of(member).filter(id=import_id).first()
     if row is None:
         raise errors.NotFound()
     return row
