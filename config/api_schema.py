@@ -95,7 +95,7 @@ class AutoSchema(Base):
         return sorted(statuses)
 
     def _problem(self, status: int) -> dict[str, Any]:
-        name = "Problem"
+        name = "ProblemDetails"
         component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, schema=PROBLEM, object=name)
         self.registry.register_on_missing(component)
         code, detail, more = EXAMPLES[status]

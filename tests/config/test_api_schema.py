@@ -27,7 +27,7 @@ def test_every_operation_names_its_errors_with_an_example(operations):
         assert {400, 429} <= set(problems)
         for status, body in problems.items():
             content = body["content"]["application/problem+json"]
-            assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+            assert content["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}
             (example,) = content["examples"].values()
             assert example["value"]["status"] == status
 

@@ -27,7 +27,6 @@ OPEN = (
     "/cookies/",
     "/no-such-page/",
     "/share/made-up/",
-    "/api/docs/",
     "/invitations/made-up/",
 )
 SIGNED_IN = (
