@@ -155,7 +155,7 @@ def test_pages_make_show_and_change_a_project(acme, owner, member, db) -> None:
     added = client.post(f"{address}members/add/", {"person": str(member.user.id)})
     assert added.status_code == 302
     page = member.browser().get(address)
-    assert (page.status_code, [person["name"] for person in page.context["people"]]) == (
+    assert (page.status_code, [person.name for person in page.context["people"]]) == (
         200,
         [owner.user.name, member.user.name],
     )
