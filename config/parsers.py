@@ -24,7 +24,8 @@ class JSONParser(parsers.JSONParser):
 
 def uploaded(request: Request, name: str = "file") -> UploadedFile:
     """The file of a multipart request. Raises ValidationError."""
-    found = request.data.get(name)
+    data: Any = request.data
+    found = data.get(name) if isinstance(data, Mapping) else None
     if not isinstance(found, UploadedFile):
         raise serializers.ValidationError({name: "Send one file, as multipart/form-data."})
     return found

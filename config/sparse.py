@@ -32,7 +32,7 @@ class SparseFields:
     ) -> Response:
         if _is_sparse(request, response):
             try:
-                response.data = self.pruned(response.data, _asked(request))
+                response.data = self.pruned(response.data, _asked(request))  # type: ignore[attr-defined]  # as _is_sparse saw
             except serializers.ValidationError as refusal:
                 response = self.handle_exception(refusal)  # type: ignore[attr-defined]  # of APIView
         found: Response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]

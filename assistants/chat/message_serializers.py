@@ -83,7 +83,7 @@ class MessageSerializer(serializers.Serializer):
 
     id = serializers.UUIDField()
     conversation = serializers.UUIDField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # the field of that name
     siblings = serializers.ListField(child=serializers.UUIDField())
     role = serializers.ChoiceField(choices=Message.Role.choices)
     text = serializers.CharField()
@@ -116,7 +116,7 @@ class MessageQuerySerializer(serializers.Serializer):
 
 class NodeSerializer(serializers.Serializer):
     id = serializers.UUIDField()
-    parent = serializers.UUIDField(allow_null=True)
+    parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]  # the field of that name
     role = serializers.ChoiceField(choices=Message.Role.choices)
 
 

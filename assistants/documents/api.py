@@ -66,9 +66,8 @@ class DocumentList(ListAPIView):
         """A worker reads it afterwards (`state`). One of the same name in the same place takes the former one's
         place."""
         member, file = member_of(request), uploaded(request)
-        form = serializers.DocumentUploadSerializer(data={**request.data.dict(), "file": file})
-        # An empty file is refused by the service, in its own words.
-        form.fields["file"].allow_empty_file = True
+        data: Any = request.data
+        form = serializers.DocumentUploadSerializer(data={**dict(data.items()), "file": file})
         form.is_valid(raise_exception=True)
         project = form.validated_data.get("project")
         row = services.upload(

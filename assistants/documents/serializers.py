@@ -49,7 +49,8 @@ class DocumentFilterSerializer(serializers.Serializer):
 class DocumentUploadSerializer(serializers.Serializer):
     """Without `project` and `is_shared` it is its owner's alone."""
 
-    file = serializers.FileField()
+    # An empty one is refused by the service, in its own words.
+    file = serializers.FileField(allow_empty_file=True)
     project = serializers.UUIDField(required=False)
     is_shared = serializers.BooleanField(required=False, default=False)
 

@@ -33,8 +33,9 @@ class MemorySerializer(serializers.ModelSerializer):
 
     def get_conversation(self, row: MemoryItem) -> str | None:
         talk = row.source_conversation
-        is_shown = talk is not None and talk.deleted_at is None
-        return str(talk.id) if is_shown and talk.owner_id == self.context["member"].user_id else None
+        if talk is None or talk.deleted_at is not None:
+            return None
+        return str(talk.id) if talk.owner_id == self.context["member"].user_id else None
 
 
 class MemoryFilterSerializer(serializers.Serializer):

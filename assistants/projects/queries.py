@@ -55,7 +55,7 @@ def list_projects(member: Member, *, is_archived: bool = False) -> list[ProjectR
     ]
 
 
-def counted(member: Member) -> QuerySet[Project]:
+def counted(member: Member) -> QuerySet[Any]:
     """With `talks`, how many conversations are in each, and `others`, how many people besides its owner."""
     return visible_to(member).annotate(
         talks=_count(Conversation.objects.filter(project=OuterRef("id"), deleted_at=None), "project"),

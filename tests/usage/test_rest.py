@@ -149,7 +149,7 @@ def test_schema_names_the_new_addresses(db, owner):
     for path in ("usage/current", "usage/history", "usage/limits", "user/usage"):
         assert f"/api/v1/{path}" in schema["paths"]
     names = [row["name"] for row in schema["paths"]["/api/v1/usage/history"]["get"]["parameters"]]
-    assert set(names) == {"from", "to", "group_by", "If-None-Match"}
+    assert set(names) == {"from", "to", "group_by", "fields", "If-None-Match"}
 
 
 class TestKeysWithLimits:
