@@ -13,7 +13,7 @@ from accounts.permissions import Member, Permission
 from accounts.requests import member_of
 from config.sparse import APIView
 from tenants.scope import WorkspaceRef, current_workspace
-from usage import report, serializers
+from usage import controls, report, serializers
 from usage.features.keys import Feature
 from usage.features.marks import needs_feature
 from usage.limits import queries as limits_queries
@@ -43,7 +43,12 @@ class OwnUsage(APIView):
 
 class LimitList(APIView):
     serializer_class = serializers.StandingSerializer
-    required_permissions = {"GET": Permission.VIEW}
+    required_permissions = {"GET": Permission.VIEW, "POST": Permission.WORKSPACE_MANAGE}
+
+    @extend_schema(request=serializers.LimitCreateSerializer, responses={201: serializers.OwnLimitSerializer})
+    def post(self, request: Request) -> Response:
+        """Sets a limit of a person, an assistant or a key, or changes the amount of one that the workspace set."""
+        return controls.set_limit(request)
 
     @extend_schema(responses=serializers.LimitListSerializer)
     def get(self, request: Request) -> Response:
@@ -98,5 +103,5 @@ def _standings(member: Member, workspace: WorkspaceRef, now: datetime, *, own: b
 
 
 def _standing(values: dict[str, Any]) -> dict[str, Any]:
-    del values["limit_id"]
+    values["id"] = values.pop("limit_id")
     return values

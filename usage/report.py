@@ -140,6 +140,16 @@ def names_of(workspace_id: UUID, by: GroupBy, ids: Iterable[UUID]) -> dict[UUID,
     return accounts_queries.names_of_keys(workspace_id, wanted)
 
 
+def own_subjects(workspace_id: UUID) -> dict[SubjectKind, dict[UUID, str]]:
+    """Whom a workspace may limit, with names. In the workspace."""
+    # SECURITY: these are the workspace's own, so no other subject passes.
+    return {
+        SubjectKind.PERSON: accounts_queries.list_members(workspace_id),
+        SubjectKind.ASSISTANT: ports.assistant_names(ids=None),
+        SubjectKind.API_KEY: accounts_queries.names_of_keys(workspace_id),
+    }
+
+
 def names_of_subjects(workspace_id: UUID, limits: Iterable[Limited]) -> dict[str, str]:
     """Names by id as text. One query per kind of subject that occurs. In the workspace."""
     rows = list(limits)

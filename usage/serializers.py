@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from usage.limits.queries import METERS_OF_RUNS
 from usage.models import Meter, SubjectKind, Window
 from usage.rollups.queries import GroupBy
 from usage.rollups.sums import FIGURES
@@ -21,6 +22,7 @@ class FiguresSerializer(serializers.Serializer):
 class StandingSerializer(serializers.Serializer):
     """A limit in its present window. `limit` null is unlimited."""
 
+    id = serializers.IntegerField()
     meter = serializers.ChoiceField(choices=Meter.choices)
     window = serializers.ChoiceField(choices=Window.choices)
     subject = serializers.ChoiceField(choices=SubjectKind.choices)
@@ -83,3 +85,44 @@ class HistoryQuerySerializer(serializers.Serializer):
         # `from` is a word of Python.
         first = serializers.DateField(required=False, help_text="Default: 29 days before `to`.")
         return {"from": first, **super().get_fields()}
+
+
+class LimitCreateSerializer(serializers.Serializer):
+    """Money in millionths of the currency's unit, everything else in pieces."""
+
+    subject = serializers.ChoiceField(choices=["person", "assistant", "api_key"])
+    subject_id = serializers.UUIDField(help_text="Of a person: their reference, as usage names them.")
+    meter = serializers.ChoiceField(choices=[meter.value for meter in METERS_OF_RUNS])
+    window = serializers.ChoiceField(choices=Window.choices)
+    amount = serializers.IntegerField(min_value=0, max_value=2**53 - 1)
+
+
+class OwnLimitSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    subject = serializers.CharField(source="subject_kind")
+    subject_id = serializers.CharField()
+    meter = serializers.CharField()
+    window = serializers.CharField()
+    amount = serializers.IntegerField(allow_null=True)
+
+
+class StopSerializer(serializers.Serializer):
+    """`scope`: platform, workspace, assistant, model. `set_by`: workspace or staff."""
+
+    id = serializers.IntegerField(read_only=True)
+    scope = serializers.CharField()
+    target = serializers.CharField(
+        allow_blank=True, help_text="The assistant’s id, or empty for all of the workspace."
+    )
+    reason = serializers.CharField()
+    set_by = serializers.CharField(source="authority")
+    created_at = serializers.DateTimeField()
+
+
+class StopListSerializer(serializers.Serializer):
+    results = StopSerializer(many=True)
+
+
+class StopCreateSerializer(serializers.Serializer):
+    assistant = serializers.UUIDField(required=False, help_text="Without it, all of the workspace.")
+    reason = serializers.CharField(max_length=200)

@@ -163,7 +163,8 @@ def test_schema_names_every_route_and_is_valid(db):
                 f"/memory/{name}" for name in ("layers", "switch", "forget-day", "refusals", "relations", "entities")
             ),
             "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
-            "/usage/current", "/usage/history", "/usage/limits", "/user/usage",
+            "/usage/current", "/usage/history", "/usage/limits", "/usage/limits/{limit_id}",
+            "/usage/stops", "/usage/stops/{stop_id}", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
             "/receipts", "/receipts/{receipt_id}", "/tecp/verify",
             "/receipts/log/checkpoint", "/receipts/log/consistency", "/receipts/log/export",
@@ -233,7 +234,7 @@ def test_resumed_stream_goes_on_after_the_last_event(web, worker, key):
     with httpx2.Client(timeout=20) as client:
         state = client.get(f"{web}{API}/runs/{run_id}", headers={"Authorization": f"Bearer {key}"}).json()
     assert (state["state"], state["text"]) == ("done", WORDS)
-    again = events(web, key, body["events_url"], **{"Last-Event-ID": whole[2][0]})
+    again = events(web, key, body["events_url"], **{"Last-Event-ID": whole[0][0]})
     assert again[-1][1] == "done"
     assert again[0][1:] == ("snapshot", {"text": WORDS}), "a finished run is told whole, from its row"
 

@@ -118,7 +118,7 @@ def test_limits_say_how_they_stand(client, acme):
     following = (start + timedelta(days=32)).replace(day=1)
     assert row.pop("projected") is None or start < date.max
     assert row == {
-        "meter": "websites", "window": "month", "subject": "workspace", "subject_id": "", "limit": 100,
+        "id": row["id"], "meter": "websites", "window": "month", "subject": "workspace", "subject_id": "", "limit": 100,
         "block_at": 100, "used": 30, "held": 4, "window_start": start.isoformat(),
         "resets_at": f"{following.isoformat()}T00:00:00Z", "who_can_raise": "an owner, by changing the plan",
         "set_by": "staff", "is_overridden": False, "overridden_until": None, "warn_at": 80,

@@ -131,6 +131,17 @@ def forget_visitors(*, before: datetime) -> int:
     return rows.delete()[0]
 
 
+OWN_SOURCES = (Limit.Source.WORKSPACE, Limit.Source.KEY)
+
+
+def remove_own_limit(*, limit: Limit, actor: audit.Actor) -> None:
+    """For owners and admins. Raises LimitRefused."""
+    # SECURITY: what the plan or support set is not the workspace's to remove.
+    if limit.source not in OWN_SOURCES:
+        raise LimitRefused("This limit was not set by the workspace.", status=403)
+    remove_limit(limit=limit, actor=actor)
+
+
 def remove_limit(*, limit: Limit, actor: audit.Actor) -> None:
     with transaction.atomic():
         audit.record(

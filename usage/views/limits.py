@@ -8,19 +8,16 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import queries as accounts_queries
 from accounts.permissions import Permission, requires
 from accounts.requests import MemberRequest
-from config import ports
 from tenants import links
 from usage import presenters, report
 from usage.limits import queries, services
 from usage.limits.forms import LimitForm
-from usage.limits.services import LimitRefused, LimitSpec
-from usage.models import Limit, SubjectKind
+from usage.limits.services import LimitSpec
+from usage.models import Limit
 
 PAGE = "usage/limits.html"
-OWN_SOURCES = (Limit.Source.WORKSPACE, Limit.Source.KEY)
 PREFILLED = ("subject", "meter", "window")
 
 
@@ -48,21 +45,13 @@ def limit_list(request: MemberRequest) -> HttpResponse:
 @require_POST
 def limit_remove(request: MemberRequest, limit_id: int) -> HttpResponse:
     limit = queries.access_limit(request.workspace.id, limit_id)
-    # SECURITY: what the plan or support set is not the workspace's to remove.
-    if limit.source not in OWN_SOURCES:
-        raise LimitRefused("This limit was not set by the workspace.", status=403)
-    services.remove_limit(limit=limit, actor=request.member.actor)
+    services.remove_own_limit(limit=limit, actor=request.member.actor)
     messages.success(request, "The limit is gone.")
     return redirect(_url(request))
 
 
 def _subjects(request: MemberRequest) -> list[tuple[str, str, str]]:
-    # SECURITY: the choices are this workspace's own, so no other subject passes.
-    found = {
-        SubjectKind.PERSON: accounts_queries.list_members(request.workspace.id),
-        SubjectKind.ASSISTANT: ports.assistant_names(ids=None),
-        SubjectKind.API_KEY: accounts_queries.names_of_keys(request.workspace.id),
-    }
+    found = report.own_subjects(request.workspace.id)
     return [(kind.value, str(key), name) for kind, names in found.items() for key, name in names.items()]
 
 
@@ -74,7 +63,7 @@ def _page(request: MemberRequest, form: LimitForm, *, status: int = 200) -> Http
     rows = [
         {
             "view": view,
-            "can_remove": row.set_by in OWN_SOURCES,
+            "can_remove": row.set_by in services.OWN_SOURCES,
             "can_change": row.set_by == Limit.Source.WORKSPACE,
         }
         for row, view in zip(standings, shown, strict=True)
