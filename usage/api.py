@@ -42,7 +42,7 @@ class OwnUsage(APIView):
 
 
 class LimitList(APIView):
-    serializer_class = serializers.StandingSerializer
+    serializer_class = serializers.LimitSerializer
     required_permissions = {"GET": Permission.VIEW, "POST": Permission.WORKSPACE_MANAGE}
 
     @extend_schema(request=serializers.LimitCreateSerializer, responses={201: serializers.OwnLimitSerializer})

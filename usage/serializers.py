@@ -22,7 +22,6 @@ class FiguresSerializer(serializers.Serializer):
 class StandingSerializer(serializers.Serializer):
     """A limit in its present window. `limit` null is unlimited."""
 
-    id = serializers.IntegerField()
     meter = serializers.ChoiceField(choices=Meter.choices)
     window = serializers.ChoiceField(choices=Window.choices)
     subject = serializers.ChoiceField(choices=SubjectKind.choices)
@@ -43,6 +42,10 @@ class StandingSerializer(serializers.Serializer):
     overridden_until = serializers.DateTimeField(allow_null=True)
 
 
+class LimitSerializer(StandingSerializer):
+    id = serializers.IntegerField()
+
+
 class PeriodSerializer(serializers.Serializer):
     first = serializers.DateField()
     last = serializers.DateField()
@@ -56,7 +59,7 @@ class CurrentSerializer(serializers.Serializer):
     is_own = serializers.BooleanField()
     month = FiguresSerializer()
     today = FiguresSerializer()
-    limits = StandingSerializer(many=True)
+    limits = LimitSerializer(many=True)
 
 
 class HistoryRowSerializer(FiguresSerializer):
@@ -74,7 +77,7 @@ class HistorySerializer(serializers.Serializer):
 
 
 class LimitListSerializer(serializers.Serializer):
-    results = StandingSerializer(many=True)
+    results = LimitSerializer(many=True)
 
 
 class HistoryQuerySerializer(serializers.Serializer):

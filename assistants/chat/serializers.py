@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.requests import member_of
@@ -41,7 +42,8 @@ class ConversationSerializer(serializers.ModelSerializer):
     def get_is_running(self, row: Conversation) -> bool:
         return bool(getattr(row, "is_running", False))
 
-    def get_match(self, row: Conversation) -> MatchSerializer | None:
+    @extend_schema_field(MatchSerializer(allow_null=True))
+    def get_match(self, row: Conversation) -> Any:
         found: Any = getattr(row, "match", None)
         return found
 
