@@ -47,7 +47,7 @@ def _as_it_is(raw: bytes) -> bytes:
 
 
 async def _events(
-    viewer: Viewer, after: EventId, is_waiting: bool, shown: Callable[[bytes], bytes]
+    viewer: Viewer, after: EventId, is_waiting: bool, shown: Callable[[bytes], bytes] = _as_it_is
 ) -> AsyncGenerator[bytes, None]:
     yield RETRY_HINT
     if is_waiting:

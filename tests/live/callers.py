@@ -39,6 +39,8 @@ class KeyCaller:
     def __init__(self, url: str, key: str) -> None:
         self.url = url
         self.key = key
+        self.id = ""
+        """Of a key that a test made."""
         self.headers = {"Authorization": f"Bearer {key}"}
         self.http = httpx2.Client(base_url=url, headers=self.headers, timeout=TIMEOUT_S)
 

@@ -9,7 +9,8 @@ from tests.live.callers import KeyCaller
 @pytest.fixture
 def limited(acme) -> KeyCaller:
     """One message in all."""
-    _, caller = acme.make_key(limits=[{"meter": "messages", "window": "total", "amount": 1}])
+    key_id, caller = acme.make_key(limits=[{"meter": "messages", "window": "total", "amount": 1}])
+    caller.id = key_id
     return caller
 
 
@@ -33,7 +34,7 @@ def test_second_message_waits_for_the_first_and_is_then_refused_with_the_reason(
     [standing] = [
         row
         for row in limited.http.get("/api/v1/usage/limits").json()["results"]
-        if row["subject"] == "api_key"
+        if row["subject_id"] == limited.id
     ]
     assert (standing["used"], standing["held"]) == (1, 0)
 

@@ -189,7 +189,7 @@ class TestWaiting:
     def test_events_begin_with_it(self, turn, member, monkeypatch, is_waiting):
         Hold.objects.filter(id=turn.run.id).update(state="waiting" if is_waiting else "held")
         seen = []
-        monkeypatch.setattr(runs_responder, "_events", lambda viewer, after, waits: seen.append(waits))
+        monkeypatch.setattr(runs_responder, "_events", lambda viewer, after, waits, shown: seen.append(waits))
         response = runs_responder.stream_run(RequestFactory().get("/"), member=member.member, run=turn.run)
         with suppress(TypeError):  # there is no stream to answer with
             asyncio.run(response.finish())
