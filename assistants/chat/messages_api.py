@@ -56,17 +56,8 @@ class MessageList(APIView):
         """Asks in a conversation. `parent_id`: the answer to reply to; without it, the branch looked at last."""
         member = member_of(request)
         conversation = queries.access_conversation(member, conversation_id)
-        form = serializers.MessageCreateSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
-        turn = services.send_message(
-            member=member,
-            conversation=conversation,
-            text=data["text"],
-            parent_id=data["parent_id"] or conversation.current_leaf_id,
-            client_id=data["client_id"],
-            attachments=data.get("attachments", ()),
-        )
+        asked = serializers.read_question(request.data, conversation)
+        turn = services.send_message(member=member, conversation=conversation, **asked)
         return Response(bodies.turn(turn), status=CREATED)
 
 

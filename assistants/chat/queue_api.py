@@ -52,17 +52,8 @@ class FollowUpList(ListAPIView):
         """Asks at once, or waits while an answer is being written."""
         member = member_of(request)
         conversation = queries.access_conversation(member, conversation_id)
-        form = serializers.MessageCreateSerializer(data=request.data)
-        form.is_valid(raise_exception=True)
-        data = form.validated_data
-        made = queueing.ask(
-            member=member,
-            conversation=conversation,
-            text=data["text"],
-            parent_id=data["parent_id"] or conversation.current_leaf_id,
-            client_id=data["client_id"],
-            attachments=data.get("attachments", ()),
-        )
+        asked = serializers.read_question(request.data, conversation)
+        made = queueing.ask(member=member, conversation=conversation, **asked)
         return Response(_asked(made), status=status.HTTP_201_CREATED)
 
 

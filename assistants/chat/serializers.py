@@ -216,3 +216,16 @@ class TagPageSerializer(serializers.Serializer):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     results = TagSerializer(many=True)
+
+
+def read_question(sent: Any, conversation: Conversation) -> dict[str, Any]:
+    """What a question is asked with: text, parent_id, client_id, attachments. Raises ValidationError."""
+    form = MessageCreateSerializer(data=sent)
+    form.is_valid(raise_exception=True)
+    data = form.validated_data
+    return {
+        "text": data["text"],
+        "parent_id": data["parent_id"] or conversation.current_leaf_id,
+        "client_id": data["client_id"],
+        "attachments": data.get("attachments", ()),
+    }

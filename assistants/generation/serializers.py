@@ -65,7 +65,7 @@ class UsageSerializer(serializers.Serializer):
     is_estimated = serializers.BooleanField()
 
 
-class RunProblemSerializer(serializers.Serializer):
+class CallProblemSerializer(serializers.Serializer):
     code = serializers.CharField()
     detail = serializers.CharField()
 
@@ -74,7 +74,7 @@ class ResultSerializer(serializers.Serializer):
     run = serializers.UUIDField(help_text="POST runs/{id}/stop ends it")
     state = serializers.ChoiceField(["queued", "running", "done", "stopped", "failed"])
     finish_reason = serializers.CharField(allow_null=True)
-    problem = RunProblemSerializer(allow_null=True)
+    problem = CallProblemSerializer(allow_null=True)
     model = serializers.CharField()
     usage = UsageSerializer()
     receipt = serializers.UUIDField(allow_null=True, help_text="GET receipts/{id}")
