@@ -22,7 +22,7 @@
   bubble.setAttribute("aria-expanded", "false");
   Object.assign(bubble.style, {
     position: "fixed", right: "16px", bottom: "16px", zIndex: "2147483001", width: "56px", height: "56px", border: "0",
-    borderRadius: "28px", cursor: "pointer", boxShadow: "0 6px 20px rgb(0 0 0 / 25%)", padding: "0",
+    borderRadius: "28px", display: "grid", placeItems: "center", cursor: "pointer", boxShadow: "0 6px 20px rgb(0 0 0 / 25%)", padding: "0",
   });
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   for (const [name, value] of Object.entries({ viewBox: "0 0 24 24", width: "26", height: "26", fill: "none", "stroke-width": "2", stroke: "currentColor", "aria-hidden": "true" })) svg.setAttribute(name, value);
