@@ -399,8 +399,14 @@ API = {
         ids={"endpoint_id": "webhook"},
         data={"description": "Swept"},
         shared=True,
+        works_read_only=frozenset({"DELETE"}),
     ),
-    "webhook-rotate": Route({"POST": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-rotate": Route(
+        {"POST": ("workspace:manage", 200)},
+        ids={"endpoint_id": "webhook"},
+        shared=True,
+        works_read_only=True,
+    ),
     "webhook-test": Route({"POST": ("workspace:manage", 202)}, ids={"endpoint_id": "webhook"}, shared=True),
     "webhook-deliveries": Route(
         {"GET": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True
