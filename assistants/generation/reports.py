@@ -62,7 +62,7 @@ def sources_of(context: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     cited = citing.cited(text)
     return [
         {
-            "n": item["n"],
+            "number": item["n"],
             "document": item["document"],
             "passage": item["id"],
             "name": item["name"],

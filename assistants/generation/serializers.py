@@ -81,7 +81,7 @@ class ResultSerializer(serializers.Serializer):
 
 
 class SourceSerializer(serializers.Serializer):
-    n = serializers.IntegerField(help_text="As the answer cites it: [n]")
+    number = serializers.IntegerField(help_text="As the answer cites it: [1]")
     document = serializers.UUIDField()
     passage = serializers.UUIDField()
     name = serializers.CharField()

@@ -125,6 +125,14 @@ def test_files_go_with_the_question(server, steward, tmp_path):
     assert server.sent[0]["question"] == "What?\n\nFile note.txt:\n\nKept."
 
 
+def test_sources_stand_below_the_answer(server, steward, capsys):
+    source = {"number": 2, "name": "leave.txt", "page": 3, "is_cited": True}
+    other = {"number": 1, "name": "other.txt", "page": None, "is_cited": False}
+    server.will("ask", RESULT | {"sources": [source, other]})
+    assert steward("ask", "What?") == 0
+    assert capsys.readouterr().out == "Hi.\n[2] leave.txt, page 3\n[1] other.txt (not cited)\n"
+
+
 def test_question_is_read_from_standard_input(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(Refusal):
