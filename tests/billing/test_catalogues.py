@@ -239,6 +239,6 @@ def test_days_of_trial_are_those_of_the_catalogue():
 
 
 def test_meters_of_planned_features_are_known_as_planned():
-    assert catalogues.load("alin").planned_meters == {"images", "websites", "audio_in_ms", "audio_out_ms"}
+    assert catalogues.load("alin").planned_meters == {"websites"}
     assert catalogues.load("ai-la").planned_meters == {"generations"}
     assert catalogues.load("ai-mentor").planned_meters == frozenset()

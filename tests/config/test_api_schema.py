@@ -44,3 +44,16 @@ def test_headers_of_changes_are_named(operations):
     assert names(operations["PATCH", url]) == {"Idempotency-Key", "If-Match"}
     assert names(operations["GET", url]) == {"If-None-Match"}
     assert names(operations["POST", "/api/v1/conversations"]) == {"Idempotency-Key"}
+
+
+def test_document_is_made_without_a_warning(db, tmp_path, capsys):
+    """Of names that collide, of shapes that cannot be told, and of what is no OpenAPI."""
+    call_command("spectacular", fail_on_warn=True, validate=True, file=str(tmp_path / "schema.yaml"))
+    assert capsys.readouterr().err == ""
+
+
+def test_warning_fails_the_document(db, tmp_path, settings):
+    """The control."""
+    settings.ENUM_NAME_OVERRIDES = {}
+    with mock.patch.dict(spectacular_settings.user_settings, {"ENUM_NAME_OVERRIDES": {}}):
+        spectacular_settings.reload()
