@@ -32,7 +32,7 @@ class VisitorTalkList(ListAPIView):
 
     def get_queryset(self) -> QuerySet[Conversation]:
         if getattr(self, "swagger_fake_view", False):
-            return Conversation.objects.none()
+            return queries.no_talks()
         return queries.talks_of(builder.access_any(member_of(self.request), self.kwargs["assistant_id"]))
 
 

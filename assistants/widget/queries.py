@@ -59,6 +59,10 @@ def access_answer(member: Member, widget: Widget, message_id: UUID) -> Message:
     return row
 
 
+def no_talks() -> QuerySet[Conversation]:
+    return Conversation.objects.none()
+
+
 def talks_of(assistant: Assistant) -> QuerySet[Conversation]:
     return Conversation.objects.filter(widget__assistant=assistant, deleted_at=None)
 
