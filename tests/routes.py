@@ -792,7 +792,7 @@ API |= {
         {"GET": ("workspace:manage", 200), "DELETE": ("workspace:manage", 204)},
         ids=ONE_TALK,
         shared=True,
-        works_read_only=True,
+        works_read_only=frozenset({"DELETE"}),
     ),
 }
 PUBLIC |= {
