@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import api_keys
 from accounts import services as accounts_services
@@ -12,7 +11,6 @@ from accounts.models import ApiKey, Membership
 from assistants.builder import queries as builder_queries
 from assistants.builder import services as builder_services
 from assistants.models import Assistant, Conversation, Run
-from assistants.simulator import audio
 from tenants.models import AuditEntry
 from tenants.scope import workspace_scope
 from tests import factories
@@ -258,37 +256,3 @@ def test_key_of_a_downgraded_workspace_can_be_revoked(db, acme, owner):
     without(acme, Feature.API_ACCESS)
     accounts_services.revoke_api_key(member=owner.member, key_id=key.id)
     assert ApiKey.objects.get(id=key.id).revoked_at is not None
-
-
-# pictures and sound
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "feature"),
-    [
-        ("images/generations", {"prompt": "A fox"}, Feature.IMAGES),
-        ("audio/speech", {"model": "gpt-4o-mini-tts", "input": "Hello", "voice": "alloy"}, Feature.VOICE),
-        ("audio/transcriptions", None, Feature.VOICE),
-    ],
-)
-def test_pictures_and_sound_need_their_feature(db, acme, owner, path, body, feature):
-    client = factories.with_key(factories.make_key(owner.member))
-
-    def call():
-        if body is not None:
-            return client.post(f"/v1/{path}", body, content_type="application/json")
-        file = SimpleUploadedFile("a.wav", audio.make_wav(bytes(48_000), "Hello"), "audio/wav")
-        return client.post(f"/v1/{path}", {"model": "whisper-1", "file": file})
-
-    without(acme, feature)
-    response = call()
-    error = response.json()["error"]
-    assert (response.status_code, error["code"], error["feature"]) == (429, "insufficient_quota", feature)
-    assert response["x-should-retry"] == "false"
-    with workspace_scope(acme.id):
-        assert Run.objects.count() == 0
-    assert not Hold.objects.filter(workspace_id=acme.id).exists()
-    without(acme)
-    assert call().status_code == 200
-    with workspace_scope(acme.id):
-        assert Run.objects.count() == 1
