@@ -1,6 +1,7 @@
 """What the API's document says of every operation."""
 
 import functools
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -85,3 +86,15 @@ def test_name_that_collides_is_complained_of():
         SchemaGenerator(patterns=[*members.urlpatterns, *chat.urlpatterns]).get_schema(public=True)
     plumbing._load_enum_name_overrides.cache_clear()
     assert any('fields named "role"' in each for each in found)
+
+
+def test_page_of_the_document_follows_the_theme_with_nothing_inline(owner, db):
+    page = owner.browser().get("/api/docs/")
+    text = page.content.decode()
+    assert "js/theme" in text and "js/api-docs" in text and "data-theme-switch" in text
+    assert "style=" not in text and "<style" not in text
+    assert re.findall(r"<script(?![^>]* src=)", text) == []
+    assert "unsafe" not in page["Content-Security-Policy"]
+    # Its frame knows who looks; the document is everybody's.
+    assert "Sign up" not in text
+    assert "Sign up" in factories.browser().get("/api/docs/").content.decode()
