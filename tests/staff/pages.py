@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from accounts.models import PersonReference
@@ -10,7 +11,8 @@ from usage.models import LedgerEntry
 
 
 def page(name: str, view: str = "changelist", *args) -> str:
-    return reverse(f"admin:{name.replace('.', '_')}_{view}", args=args)
+    # As the admin spells keys in addresses: of `evt_24…` it would read a dollar sign.
+    return reverse(f"admin:{name.replace('.', '_')}_{view}", args=[quote(each) for each in args])
 
 
 def act(client, name: str, action: str, rows, **fields):
