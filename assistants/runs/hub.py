@@ -224,7 +224,8 @@ class Hub:
             future = self._doubts[viewer.run_id] = asyncio.get_running_loop().create_future()
             if self._gathering is None:
                 self._gathering = asyncio.ensure_future(self._ask())
-        if not await future:
+        # A viewer who leaves now cancels only its own waiting, not the answer that others wait for.
+        if not await asyncio.shield(future):
             return []
         return await in_database_thread(read_end, viewer.workspace_id, viewer.run_id) or []
 

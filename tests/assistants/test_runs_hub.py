@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from assistants.runs.hub import Hub
-from config import redis as redis_clients
 from tests.assistants.streams import make_stream, on_a_loop, put, until
-from tests.assistants.watching import Watcher, end, say, subscribers, viewer_of, watching
+from tests.assistants.watching import Watcher, cut_subscription, end, say, subscribers, viewer_of, watching
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -161,11 +160,12 @@ def test_new_attempt_takes_over_and_the_old_one_is_not_heard(principal):
 def test_broken_subscription_is_made_again_and_nothing_is_missed(principal):
     async def work():
         stream = make_stream()
-        watcher = Watcher(Hub(), viewer_of(stream, principal))
+        center = Hub()
+        watcher = Watcher(center, viewer_of(stream, principal))
         await watching(stream)
         say(stream, 1)
         await until(lambda: watcher.ids == ["1-1"])
-        redis_clients.client().client_kill_filter(_type="pubsub")
+        cut_subscription(center)
         for number in (2, 3):
             say(stream, number)
         await until(lambda: len(watcher.ids) == 3)

@@ -60,3 +60,9 @@ def subscribers(stream) -> int:
 
 async def watching(stream) -> None:
     await until(lambda: subscribers(stream) > 0, "nobody subscribed")
+
+
+def cut_subscription(center: Hub) -> None:
+    """Redis closes this hub's connection, and nobody else's: other processes test on the same server."""
+    host, port = center._subscription.connection._writer.get_extra_info("sockname")[:2]
+    assert redis_clients.client().client_kill_filter(addr=f"{host}:{port}") == 1

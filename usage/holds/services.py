@@ -34,7 +34,7 @@ UPDATE usage_hold SET attempt = attempt + 1, is_claimed = TRUE,
 WHERE id = %s AND state = 'held' AND (NOT is_claimed OR lease_expires_at < statement_timestamp())
 RETURNING attempt, model, assistant_id, output_cap,
           CASE WHEN output_cap = (request ->> 'cap')::bigint THEN (request ->> 'wanted')::bigint ELSE output_cap END,
-          stop_reason
+          stop_reason, stop_requested_at IS NOT NULL OR EXISTS (SELECT FROM usage_stop WHERE lifted_at IS NULL)
 """
 RENEW = """
 UPDATE usage_hold h SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)

@@ -94,7 +94,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class Claim:
-    """One attempt of a worker at a run. `covered`: output tokens held now; `wanted`: up to where it may extend."""
+    """One attempt of a worker at a run. `covered`: output tokens held now; `wanted`: up to where it may extend.
+
+    `may_be_stopped`: it is worth asking for stop orders. What is stopped later, the worker's housekeeping ends.
+    """
 
     hold_id: UUID
     attempt: int
@@ -103,6 +106,7 @@ class Claim:
     covered: int
     wanted: int
     stop_reason: str
+    may_be_stopped: bool
 
 
 @dataclass(frozen=True)

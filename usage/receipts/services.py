@@ -23,6 +23,8 @@ from usage.receipts.settled import SettledRun
 from usage.receipts.verdicts import Problem, Verdict, Verdicts
 
 WAKE_ONCE_S = 10
+GATHER_S = 0.5
+"""Settlements so close to each other are numbered together: the tree grows once for all of them."""
 logger = logging.getLogger(__name__)
 
 
@@ -61,7 +63,8 @@ def wake_sequencer(workspace_id: UUID, kind: LogKind) -> None:
     flag = names.sequencer_flag(workspace_id, kind)
     try:
         if redis_clients.client().set(flag, 1, nx=True, ex=WAKE_ONCE_S):
-            sequence_log.apply_async(kwargs={"workspace_id": str(workspace_id), "kind": kind.value})
+            ids = {"workspace_id": str(workspace_id), "kind": kind.value}
+            sequence_log.apply_async(kwargs=ids, countdown=GATHER_S)
     except (redis.RedisError, BrokerError):
         logger.warning("numbering was not enqueued; the sweep will do it")
 
