@@ -16,11 +16,14 @@ from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from billing.plans import services as plans
-from tests import factories, sweep
+from tenants.models import Workspace
+from tests import factories, spares, sweep
 from tests.dns import dns_zone  # noqa: F401  a fixture
 from tests.factories import Cast, Person
 from usage import prices
 from usage.features import queries as features
+
+FEW_SPARES, MANY_SPARES = 4, 24
 
 
 @pytest.fixture(scope="session")
@@ -39,8 +42,11 @@ def django_db_setup(
         name = connection.creation._get_test_db_name()
         if keep or not _copy_of_the_run(name):
             _make_database(name, keep=keep)
+            spares.make_ready(FEW_SPARES)
         _use_database(name)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "create_schema", spares.create_schema)
+        yield
     with django_db_blocker.unblock():
         _use_database(own_name)
         if not django_db_keepdb:
@@ -74,6 +80,7 @@ def _copy_of_the_run(name: str) -> bool:
         )
         if cursor.fetchone() != (run,):
             _make_database(source)
+            spares.make_ready(MANY_SPARES)
             _use_database(own_name)
             cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(source), run))
         _drop_database(name)

@@ -16,7 +16,6 @@ from config import redis as redis_clients
 from tenants import audit
 from tenants import keys as names
 from usage import outlets, prices
-from usage.models import Hold
 from usage.receipts import bodies, documents, keys, mails, queries, sequencer, tree, verify
 from usage.receipts.models import PLATFORM, Checkpoint, Log, LogKind, Receipt, SigningKey
 from usage.receipts.settled import SettledRun
@@ -38,7 +37,7 @@ def issue(run: SettledRun) -> UUID:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a receipt is issued in the transaction of its settlement")
     receipt_id = uuid4()
-    hold, actual = Hold.objects.get(id=run.hold_id), run.settlement.actual
+    hold, actual = run.settlement.held, run.settlement.actual
     rates = prices.list_rows(
         provider=actual.provider, model=actual.model, at=hold.created_at, variant=actual.variant
     )
@@ -49,7 +48,7 @@ def issue(run: SettledRun) -> UUID:
         person_ref=hold.person_ref,
         kind=hold.kind,
         model=hold.model,
-        body=bodies.canonical(bodies.of_receipt(receipt_id, run, hold, rates)),
+        body=bodies.canonical(bodies.of_receipt(receipt_id, run, rates)),
         created_at=timezone.now(),
     )
     transaction.on_commit(lambda: wake_sequencer(hold.workspace_id, LogKind.RECEIPTS))
