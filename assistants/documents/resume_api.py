@@ -7,7 +7,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Member, Permission
 from accounts.requests import member_of
@@ -16,6 +15,7 @@ from assistants.documents.presenters import LIVE
 from assistants.models import Document, ResumeProfile
 from config import errors
 from config.parsers import JSONParser
+from config.sparse import APIView
 
 MAX_TEXT = 200_000
 
