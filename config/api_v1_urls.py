@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("assistants.memory.api_urls")),
     path("", include("assistants.generation.api_urls")),
     path("", include("assistants.providers.api_urls")),
+    path("", include("assistants.tools.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),
 ]
