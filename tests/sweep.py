@@ -94,6 +94,7 @@ class Things:
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
+    tool_choice: int = 0
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
     visitor_talk: UUID = UUID(int=0)
@@ -108,6 +109,7 @@ NOBODYS: dict[str, Any] = {
     "limit": 10**9,
     "stop": 10**9,
     "notice": 10**9,
+    "tool_choice": 10**9,
     "month": "1999-01",
 }
 

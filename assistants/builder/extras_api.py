@@ -1,6 +1,6 @@
 """What an assistant has beside its versions, over REST: picture, thumbs, templates, and tests of drafts."""
 
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +13,13 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.permissions import Permission
+from accounts.permissions import Member, Permission
 from accounts.requests import member_of
 from assistants.builder import content, queries, serializers, services, templates, trials, versions
 from assistants.builder.content import Content
 from assistants.chat.serializers import UploadSerializer
-from assistants.models import Assistant
-from config import pagination
+from assistants.models import Assistant, Run
+from config import errors, pagination
 from config.parsers import uploaded
 from config.sparse import APIView
 from tenants import pictures
@@ -103,7 +103,7 @@ class TrialList(APIView):
             assistant=row,
             draft=_draft(row, said.get("draft", {})),
             question=said["question"],
-            earlier=queries.list_trials(member, said["earlier"]),
+            earlier=_earlier(member, said["earlier"]),
         )
         body = {"run": run.id, "events_url": reverse("api:run-events", args=[run.id])}
         return Response(body, status=status.HTTP_201_CREATED)
@@ -114,4 +114,12 @@ def _draft(row: Assistant | None, said: dict[str, Any]) -> Content:
     if row is None:
         return Content(**{"name": NAMELESS, **said})
     saved = content.of_snapshot(versions.latest(row).snapshot)
-    return Content(**{**asdict(saved), **said})
+    return replace(saved, **said)
+
+
+def _earlier(member: Member, ids: list[UUID]) -> list[Run]:
+    """Raises NotFound."""
+    found = queries.list_trials(member, ids)
+    if len(found) < len(set(ids)):
+        raise errors.NotFound("A turn of the test is not there any more.")
+    return found

@@ -162,7 +162,15 @@ def test_schema_names_every_route_and_is_valid(db):
             "/memory", "/memory/{item_id}", "/memory/{item_id}/history", "/memory/refusals/{refusal_id}", *(
                 f"/memory/{name}" for name in ("layers", "switch", "forget-day", "refusals", "relations", "entities")
             ),
-            "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
+            "/chat", "/ask", "/generate", "/analyze", "/runs/{run_id}/result",
+            "/resume", "/resume/profile", "/resume/fill",
+            "/models", "/providers", "/providers/{provider_id}", *(
+                f"/providers/{{provider_id}}/{name}" for name in ("key", "switch", "test", "models")
+            ),
+            "/tools", "/runs/{run_id}/tool-calls", "/tool-choices", "/tool-choices/{choice_id}",
+            "/tool-calls", "/tool-calls/{call_id}", "/tool-calls/{call_id}/approve", "/tool-calls/{call_id}/refuse",
+            "/assistants/{assistant_id}/avatar", "/assistants/{assistant_id}/feedback",
+            "/assistants/trials", "/assistant-templates", "/notices", "/notices/{notice_id}",
             "/usage/current", "/usage/history", "/usage/limits", "/usage/limits/{limit_id}",
             "/usage/stops", "/usage/stops/{stop_id}", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
