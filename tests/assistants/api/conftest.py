@@ -41,6 +41,11 @@ class Caller:
     def delete(self, path: str) -> HttpResponse:
         return self.client.delete(f"{API}/{path}")
 
+    def send_if(self, tag: str, method: str, path: str, **body: Any) -> HttpResponse:
+        """With `If-Match`."""
+        send = getattr(self.client, method)
+        return send(f"{API}/{path}", body, content_type="application/json", headers={"If-Match": tag})
+
     def upload(self, path: str, file: Any, **fields: Any) -> HttpResponse:
         return self.client.post(f"{API}/{path}", {"file": file, **fields})
 
@@ -72,6 +77,12 @@ def here(db, acme) -> Callable[[], AbstractContextManager[Any]]:
 @pytest.fixture
 def api(db, owner) -> Iterator[Caller]:
     yield Caller(owner)
+
+
+@pytest.fixture
+def elsewhere(db, globex_owner) -> Iterator[Caller]:
+    """Of another workspace."""
+    yield Caller(globex_owner)
 
 
 @pytest.fixture
