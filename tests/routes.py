@@ -622,7 +622,7 @@ API |= {
     "memory-entities": Route(SEES),
 }
 
-# Own providers, tools that ask, notices. With servers, runs and limits that are crossed: tests/assistants/api and
+# Own providers, tools that ask, notices. More in tests/assistants/providers, tests/assistants/tools and
 # tests/billing/test_notices_api.py.
 FORGETS_ONE = {"DELETE": ("view", 204)}
 API |= {
@@ -662,7 +662,7 @@ API |= {
     "tool-choice-detail": Route(
         SEES | FORGETS_ONE, ids={"choice_id": "tool_choice"}, works_read_only=DELETES
     ),
-    # Without a picture; with one: tests/assistants/api/test_api_assistants.py.
+    # Without a picture; with one: tests/assistants/builder/test_extras_api.py.
     "assistant-avatar": Route(
         {"GET": ("view", 404), "PUT": ("assistants:manage", 415), "DELETE": ("assistants:manage", 204)},
         ids=ONE_ASSISTANT,

@@ -33,7 +33,8 @@ def test_life_of_a_document(api, here, storage):
     one = f"documents/{body['id']}"
     assert made.status_code == 201 and set(body) == FIELDS
     assert {name: body[name] for name in ("name", "kind", "state", "version", "size_bytes", "project")} == {
-        "name": "leave.txt", "kind": "file", "state": "uploaded", "version": 1, "size_bytes": len(TEXT), "project": None,
+        "name": "leave.txt", "kind": "file", "state": "uploaded", "version": 1, "size_bytes": len(TEXT),
+        "project": None,
     }  # fmt: skip
     assert (body["is_own"], body["may_change"], body["is_shared"], body["problem"]) == (True, True, False, "")
     assert api.get(one).json() == body

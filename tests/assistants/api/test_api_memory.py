@@ -8,6 +8,7 @@ from django.utils import timezone
 from assistants.memory import services
 from assistants.models import MemoryItem, MemoryRefusal
 from tests import factories
+from tests.assistants.api.conftest import Caller
 
 FIELDS = {
     "id", "layer", "text", "slot", "assistant", "confidence", "is_own", "conversation", "document", "happened_at",
@@ -107,8 +108,6 @@ def test_another_person_and_another_workspace_find_nothing(api, other, elsewhere
 
 
 def test_shared_layer_is_read_by_all_and_written_by_who_manages(api, member, elsewhere):
-    from tests.assistants.api.conftest import Caller  # noqa: PLC0415
-
     reader = Caller(member)
     refused = reader.post("memory", layer="shared", text="We close at six.")
     assert (refused.status_code, refused.json()["needs"]) == (403, "workspace:manage")
