@@ -245,7 +245,7 @@ def test_scope_of_a_key_decides(admin, row, one):
 
 
 def test_plan_without_own_keys_refuses(api, acme, row, one, settings):
-    factories.give_rights(acme.id, features=[])
+    factories.give_rights(acme.id)
     settings.PROVIDERS_ALLOW_PRIVATE_HOSTS = False
     refused = api.post("providers", **NEW | {"name": "More"})
     assert (refused.status_code, refused.json()["code"]) == (402, "feature_not_included")
