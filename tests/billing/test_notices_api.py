@@ -12,6 +12,7 @@ from tests.assistants.api.conftest import Caller
 from tests.billing import lives
 from usage import stops
 from usage.limits import services as limits
+from usage.limits import windows
 from usage.limits.services import LimitSpec
 from usage.models import Limit, QuotaNotice, Stop
 
@@ -29,16 +30,10 @@ def cross(workspace) -> QuotaNotice:
     limit = limits.set_limit(
         workspace_id=workspace.id, spec=spec, source=Limit.Source.WORKSPACE, actor=audit.SYSTEM
     )
-    start = limit_start(limit)
+    start = windows.starts(zone="UTC", at=timezone.now())[limit.window]
     return QuotaNotice.objects.create(
         workspace_id=workspace.id, limit=limit, window_start=start, line="warn", used=4, amount=5
     )
-
-
-def limit_start(limit):
-    from usage import windows  # noqa: PLC0415
-
-    return windows.starts(zone="UTC", at=timezone.now(), anchor_day=1)[limit.window]
 
 
 def test_owner_is_told_of_plan_limits_and_stops(acme, owner):

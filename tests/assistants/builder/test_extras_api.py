@@ -65,7 +65,7 @@ def test_picture_is_set_read_and_removed(api, acme, one, storage):
     picture = api.client.get(url)
     assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
     assert Image.open(io.BytesIO(picture.content)).size == (256, 256)
-    assert len([path for path in storage.rglob("*.png")]) == 1
+    assert len(list(storage.rglob("*.png"))) == 1
     assert api.delete(f"{one}/avatar").status_code == 204
     assert api.delete(f"{one}/avatar").status_code == 204, "nothing happens a second time"
     assert (api.get(f"{one}/avatar").status_code, api.get(one).json()["avatar_url"]) == (404, None)
@@ -101,10 +101,10 @@ def test_picture_with_a_stale_tag_is_refused(api, one):
 def test_thumbs_are_counted_and_no_words_told(api, acme, owner, member, row, one):
     assert api.get(f"{one}/feedback").json() == {"good": 0, "bad": 0, "total": 0, "percent_good": 0}
     with workspace_scope(acme.id):
-        for person, is_good in ((owner, True), (member, True), (member, False)):
+        for person, is_good in ((owner, True), (member, True), (owner, False)):
             turn = factories.ask(person.member, "Well?", assistant=row)
             factories.answer(turn.run)
-            chat.give_feedback(member=person.member, message=turn.answer, is_good=is_good, comment="SECRET")
+            chat.rate(member=person.member, answer=turn.answer, is_good=is_good, comment="SECRET")
     found = api.get(f"{one}/feedback")
     assert found.json() == {"good": 2, "bad": 1, "total": 3, "percent_good": 66}
     assert "SECRET" not in found.content.decode()
