@@ -6,6 +6,7 @@ import pytest
 
 from assistants.models import Document
 from tests import factories
+from tests.assistants.api.conftest import Caller
 from tests.assistants.documents import files, shelf
 
 TEXT = b"Everybody has 30 days of leave."
@@ -77,7 +78,7 @@ def _multipart(name: str, content: bytes) -> tuple[bytes, str]:
     ("name", "content", "status", "code"),
     [
         ("leave.txt", b"", 422, "file_empty"),
-        ("leave.exe", b"MZ\x00\x01", 415, "type_not_allowed"),
+        ("leave.exe", b"MZ\x00\x01", 415, "type_disagrees"),
         ("leave.pdf", b"no pdf at all", 415, "type_disagrees"),
         ("cat.png", files.picture(), 415, "type_not_allowed"),
     ],
@@ -143,15 +144,24 @@ def kept_passage(api, kept) -> str:
     return row["id"]
 
 
-def test_shared_one_is_read_by_all_and_changed_by_its_owner_alone(api, other, elsewhere, kept):
-    one = f"documents/{kept.id}"
+def test_shared_one_is_read_by_all_and_changed_by_its_owner_and_who_manages(
+    api, other, member, elsewhere, kept
+):
+    one, reader = f"documents/{kept.id}", Caller(member)
     api.patch(one, is_shared=True)
-    seen = other.get(one).json()
+    seen = reader.get(one).json()
     assert (seen["is_own"], seen["may_change"], seen["name"]) == (False, False, "leave.txt")
-    assert [row["id"] for row in other.rows("documents", place="shared")] == [str(kept.id)]
-    assert other.rows("documents", place="mine") == []
-    assert other.delete(one).status_code == 404
+    assert [row["id"] for row in reader.rows("documents", place="shared")] == [str(kept.id)]
+    assert reader.rows("documents", place="mine") == []
+    for refused in (
+        reader.delete(one),
+        reader.patch(one, is_shared=False),
+        reader.post(f"{one}/read"),
+    ):
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert elsewhere.get(one).status_code == 404
+    assert other.get(one).json()["may_change"] is True
+    assert other.patch(one, is_shared=False).json()["is_shared"] is False
 
 
 def test_changes_with_a_stale_tag_are_refused(api, kept):
