@@ -57,7 +57,7 @@ class Caller:
         return response.json()["results"]
 
     def queries(self, path: str) -> int:
-        """Of the second request: the first one may warm what is kept for longer, and is kept for as long as it takes."""
+        """Of the second request: the first one may warm what is kept for longer; all the while it stays."""
         with mock.patch.object(pace, "FRESH_NS", 3_600_000_000_000):
             self.get(path)
             with CaptureQueriesContext(connection) as captured:

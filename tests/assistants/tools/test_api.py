@@ -1,5 +1,6 @@
 """Tool calls over REST: what waits is told and decided by whoever asked, once or for good."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,8 @@ from tests import factories
 from tests.assistants.api.conftest import Caller
 from tests.assistants.documents import shelf
 from tests.assistants.tools.waiting import make_call
+
+CALL = {"id": "call_1", "type": "function", "function": {"name": "web_page", "arguments": "{}"}}
 
 
 @pytest.fixture
@@ -29,8 +32,7 @@ def asked(db, acme, owner):
     with workspace_scope(acme.id):
         able = factories.make_assistant(owner.member, "Able", tools=["web_page", "calculator"])
         turn = factories.ask(owner.member, "Refunds?", assistant=able)
-        call = {"id": "call_1", "type": "function", "function": {"name": "web_page", "arguments": "{}"}}
-        run = factories.answer(turn.run, "", tool_calls=[call], finish_reason="approval")
+        run = factories.answer(turn.run, "", tool_calls=[CALL], finish_reason="approval")
         return turn, make_call(run), make_call(run, position=1, call_id="call_2")
 
 
@@ -119,7 +121,8 @@ def test_answer_that_was_begun_anew_waits_for_nothing(api, acme, asked):
     turn, first, _ = asked
     with workspace_scope(acme.id):
         later = Run.objects.get(id=turn.run.id)
-        later.pk, later.salt, later.receipt_id = uuid4(), b"x" * 16, None
+        later.pk, later.receipt_id = uuid4(), None
+        later.created_at += timedelta(seconds=1)
         later.save(force_insert=True)
     assert api.rows("tool-calls") == []
     refused = api.post(f"tool-calls/{first.id}/approve")
@@ -185,7 +188,7 @@ def test_list_costs_the_same_with_many(api, acme, owner, asked):
     with workspace_scope(acme.id):
         for number in range(4):
             turn = factories.ask(owner.member, f"Refunds {number}?")
-            run = factories.answer(turn.run, "", tool_calls=[{}], finish_reason="approval")
+            run = factories.answer(turn.run, "", tool_calls=[CALL], finish_reason="approval")
             make_call(run)
     assert len(api.rows("tool-calls")) == 6
     assert api.queries("tool-calls") == few
