@@ -11,6 +11,7 @@ from tests import factories
 from tests.assistants.api.conftest import Caller
 from tests.billing import lives
 from usage import stops
+from usage.features.keys import Feature
 from usage.limits import services as limits
 from usage.limits import windows
 from usage.limits.services import LimitSpec
@@ -91,5 +92,5 @@ def test_key_of_another_workspace_is_told_nothing(acme, globex_owner):
 
 def test_notices_can_be_read_while_the_workspace_is_restricted(acme, owner):
     lives.subscribed(acme, status="past_due", restricted_at=timezone.now())
-    factories.give_rights(acme.id, restricted="unpaid")
+    factories.give_rights(acme.id, *Feature.values, restricted="unpaid")
     assert [each["title"] for each in Caller(owner).rows("notices")] == ["This workspace is read-only"]
