@@ -660,7 +660,7 @@ API |= {
     "tool-call-refuse": Route({"POST": ("chat", 200)}, ids=ASKED, data={"always": True}),
     "tool-choice-list": Route(SEES),
     "tool-choice-detail": Route(
-        SEES | FORGETS_ONE, ids={"choice_id": "tool_choice"}, works_read_only=DELETES
+        SEES | FORGETS_ONE, ids=ONE_ASSISTANT | {"tool": "tool"}, works_read_only=DELETES
     ),
     # Without a picture; with one: tests/assistants/builder/test_extras_api.py.
     "assistant-avatar": Route(

@@ -125,16 +125,16 @@ class ToolChoiceDetail(APIView):
     required_permissions = {"GET": Permission.VIEW, "DELETE": Permission.VIEW}
 
     @extend_schema(summary="Read a standing decision", responses=serializers.ToolChoiceSerializer)
-    def get(self, request: Request, choice_id: int) -> Response:
-        row = queries.access_choice_of(member_of(request), choice_id)
+    def get(self, request: Request, assistant_id: UUID, tool: str) -> Response:
+        row = queries.access_choice(member_of(request), assistant_id, tool)
         return Response(serializers.ToolChoiceSerializer(row).data)
 
     @extend_schema(summary="Forget a standing decision", responses={204: None})
     @open_while_read_only
-    def delete(self, request: Request, choice_id: int) -> Response:
+    def delete(self, request: Request, assistant_id: UUID, tool: str) -> Response:
         """The caller is asked again from now on."""
         member = member_of(request)
-        services.forget_choice(member=member, choice=queries.access_choice_of(member, choice_id))
+        services.forget_choice(member=member, choice=queries.access_choice(member, assistant_id, tool))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

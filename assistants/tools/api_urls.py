@@ -3,6 +3,7 @@ from django.urls import path
 from assistants.tools import api
 
 CALL = "tool-calls/<uuid:call_id>"
+CHOICE = "tool-choices/<uuid:assistant_id>/<slug:tool>"
 
 urlpatterns = [
     path("tools", api.ToolList.as_view(), name="tool-list"),
@@ -12,5 +13,5 @@ urlpatterns = [
     path(f"{CALL}/approve", api.ToolCallApprove.as_view(), name="tool-call-approve"),
     path(f"{CALL}/refuse", api.ToolCallRefuse.as_view(), name="tool-call-refuse"),
     path("tool-choices", api.ToolChoiceList.as_view(), name="tool-choice-list"),
-    path("tool-choices/<int:choice_id>", api.ToolChoiceDetail.as_view(), name="tool-choice-detail"),
+    path(CHOICE, api.ToolChoiceDetail.as_view(), name="tool-choice-detail"),
 ]

@@ -48,14 +48,6 @@ def access_choice(member: Member, assistant_id: UUID, tool: str) -> ToolChoice:
     return row
 
 
-def access_choice_of(member: Member, choice_id: int) -> ToolChoice:
-    """Raises NotFound."""
-    row = list_choices(member).filter(id=choice_id).first()
-    if row is None:
-        raise errors.NotFound()
-    return row
-
-
 def chain_of(run: Run) -> list[UUID]:
     """The runs that made the answer, in order."""
     return [*(UUID(text) for text in run.request.get(CONTINUES, ())), run.id]

@@ -45,7 +45,7 @@ class DecidedSerializer(serializers.Serializer):
 class ToolChoiceSerializer(serializers.ModelSerializer):
     class Meta:
         model = ToolChoice
-        fields = ["id", "assistant", "tool", "answer", "updated_at"]
+        fields = ["assistant", "tool", "answer", "updated_at"]
         read_only_fields = fields
 
 

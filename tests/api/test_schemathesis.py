@@ -82,7 +82,7 @@ def client_of(world: sweep.World, role: str) -> Client:
 def ids_of(operation: APIOperation, things: sweep.Things) -> dict[str, str]:
     names = {
         "endpoint_id": "webhook", "delivery_id": "webhook_delivery", "message_id": "answer", "import_id": "import_id",
-        "item_id": "memory", "choice_id": "tool_choice",
+        "item_id": "memory",
     }  # fmt: skip
     return {
         row.name: str(getattr(things, names.get(row.name, row.name.removesuffix("_id"))))

@@ -167,7 +167,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/models", "/providers", "/providers/{provider_id}", *(
                 f"/providers/{{provider_id}}/{name}" for name in ("key", "switch", "test", "models")
             ),
-            "/tools", "/runs/{run_id}/tool-calls", "/tool-choices", "/tool-choices/{choice_id}",
+            "/tools", "/runs/{run_id}/tool-calls", "/tool-choices", "/tool-choices/{assistant_id}/{tool}",
             "/tool-calls", "/tool-calls/{call_id}", "/tool-calls/{call_id}/approve", "/tool-calls/{call_id}/refuse",
             "/assistants/{assistant_id}/avatar", "/assistants/{assistant_id}/feedback",
             "/assistants/trials", "/assistant-templates", "/notices", "/notices/{notice_id}",

@@ -100,7 +100,7 @@ def test_standing_decision_takes_the_others_with_it_and_can_be_forgotten(
     assert (choice["tool"], choice["answer"], choice["assistant"]) == (
         "web_page", answer, str(turn.run.assistant_id),
     )  # fmt: skip
-    one = f"tool-choices/{choice['id']}"
+    one = f"tool-choices/{choice['assistant']}/web_page"
     assert api.get(one).json() == choice
     assert api.rows("tool-choices", fields="answer") == [{"answer": answer}]
     assert api.send_if('"stale"', "delete", one).status_code == 412
@@ -133,7 +133,7 @@ def test_answer_that_was_begun_anew_waits_for_nothing(api, acme, asked):
 def test_another_person_and_another_workspace_find_nothing(api, other, globex_owner, acme, asked):
     turn, first, _ = asked
     with workspace_scope(acme.id):
-        choice = ToolChoice.objects.create(
+        ToolChoice.objects.create(
             person_id=api.member.user_id, assistant_id=turn.run.assistant_id, tool="web_page", answer="always",
             updated_at=first.created_at,
         )  # fmt: skip
@@ -144,8 +144,8 @@ def test_another_person_and_another_workspace_find_nothing(api, other, globex_ow
             caller.post(f"tool-calls/{first.id}/approve"),
             caller.post(f"tool-calls/{first.id}/refuse", always=True),
             caller.get(f"runs/{turn.run.id}/tool-calls"),
-            caller.get(f"tool-choices/{choice.pk}"),
-            caller.delete(f"tool-choices/{choice.pk}"),
+            caller.get(f"tool-choices/{turn.run.assistant_id}/web_page"),
+            caller.delete(f"tool-choices/{turn.run.assistant_id}/web_page"),
         ):
             assert (response.status_code, response.json()["code"]) == (404, "not_found")
     assert states(acme) == ["waiting", "waiting"]

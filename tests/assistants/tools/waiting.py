@@ -16,11 +16,11 @@ def make_call(run: Run, **fields) -> ToolCall:
 
 
 def sweepable(member: Member, run: Run) -> dict[str, object]:
-    choice = ToolChoice.objects.create(
+    ToolChoice.objects.create(
         person_id=member.user_id,
         assistant_id=run.assistant_id,
         tool="web_page",
         answer="never",
         updated_at=timezone.now(),
     )
-    return {"call": make_call(run).id, "tool_choice": choice.pk}
+    return {"call": make_call(run).id}
