@@ -94,7 +94,7 @@ class Things:
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
-    tool: str = "web_page"
+    tool: str = ""
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
     visitor_talk: UUID = UUID(int=0)
@@ -109,7 +109,7 @@ NOBODYS: dict[str, Any] = {
     "limit": 10**9,
     "stop": 10**9,
     "notice": 10**9,
-    "tool": "no_tool",
+    "tool": "no-tool",
     "month": "1999-01",
 }
 

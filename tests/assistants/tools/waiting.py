@@ -1,5 +1,7 @@
 """Rows of tool calls, for tests that play no run."""
 
+from uuid import uuid4
+
 from django.utils import timezone
 
 from accounts.permissions import Member
@@ -16,11 +18,14 @@ def make_call(run: Run, **fields) -> ToolCall:
 
 
 def sweepable(member: Member, run: Run) -> dict[str, object]:
-    ToolChoice.objects.create(
-        person_id=member.user_id,
-        assistant_id=run.assistant_id,
-        tool="web_page",
-        answer="never",
-        updated_at=timezone.now(),
-    )
-    return {"call": make_call(run).id}
+    """With two standing decisions: about a real tool, and about one that nobody else decided on."""
+    own = f"tool-{uuid4().hex[:8]}"
+    for tool in ("web_page", own):
+        ToolChoice.objects.create(
+            person_id=member.user_id,
+            assistant_id=run.assistant_id,
+            tool=tool,
+            answer="never",
+            updated_at=timezone.now(),
+        )
+    return {"call": make_call(run).id, "tool": own}
