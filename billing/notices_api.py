@@ -30,7 +30,7 @@ class NoticeSerializer(serializers.Serializer):
     tone = serializers.ChoiceField(choices=["info", "warning", "danger"])
     title = serializers.CharField()
     text = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the field of that name
     url = serializers.CharField(allow_null=True)
 
 

@@ -47,11 +47,11 @@ class EducationSerializer(serializers.Serializer):
 
 class ProfileSerializer(serializers.Serializer):
     summary = serializers.CharField(allow_blank=True, max_length=profiles.LONG)
-    experience = ExperienceSerializer(many=True, max_length=profiles.MAX_ENTRIES)
+    experience = ExperienceSerializer(many=True, max_length=profiles.MAX_ENTRIES)  # type: ignore[call-arg]  # of the list
     skills = serializers.ListField(
         child=serializers.CharField(max_length=profiles.SHORT), max_length=profiles.MAX_SKILLS
     )
-    education = EducationSerializer(many=True, max_length=profiles.MAX_ENTRIES)
+    education = EducationSerializer(many=True, max_length=profiles.MAX_ENTRIES)  # type: ignore[call-arg]  # of the list
 
 
 class ResumeProblemSerializer(serializers.Serializer):

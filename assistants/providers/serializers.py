@@ -142,7 +142,7 @@ class ModelChoiceSerializer(serializers.Serializer):
     """`refusal`: why it cannot be chosen now; empty when it can."""
 
     name = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # the field of that name
     provider = serializers.CharField()
     is_own = serializers.BooleanField()
     is_local = serializers.BooleanField()

@@ -23,11 +23,12 @@ from config.sparse import APIView, ListAPIView
 def _bodies(request: Request, calls: list[ToolCall]) -> list[dict[str, Any]]:
     """One query."""
     latest = chat.latest_runs([each.run.message_id for each in calls if each.run.message_id])
-    page = page_request_of(request)
-    return [
-        serializers.call(presenters.view(page, each, latest.get(each.run.message_id, each.run)), each)
-        for each in calls
-    ]
+    page, found = page_request_of(request), []
+    for each in calls:
+        message_id = each.run.message_id
+        run = latest.get(message_id, each.run) if message_id else each.run
+        found.append(serializers.call(presenters.view(page, each, run), each))
+    return found
 
 
 class RunToolCalls(APIView):
