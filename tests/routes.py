@@ -669,6 +669,7 @@ API |= {
         shared=True,
     ),
     "assistant-feedback": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-version": Route(BUILDS, ids=VERSION, shared=True),
     "assistant-templates": Route(BUILDS),
     "assistant-trials": Route(
         {"POST": ("assistants:manage", 201)}, data={"draft": {"model": "gpt-4o-mini"}, "question": "Hello"}

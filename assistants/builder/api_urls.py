@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{ONE}/unarchive", api.AssistantUnarchive.as_view(), name="assistant-unarchive"),
     path(f"{ONE}/pin", api.AssistantUnpin.as_view(), name="assistant-unpin"),
     path(f"{ONE}/versions", api.AssistantVersions.as_view(), name="assistant-versions"),
+    path(VERSION, extras_api.AssistantVersionDetail.as_view(), name="assistant-version"),
     path(f"{VERSION}/restore", api.AssistantRestore.as_view(), name="assistant-restore"),
     path(f"{VERSION}/pin", api.AssistantPin.as_view(), name="assistant-pin"),
 ]

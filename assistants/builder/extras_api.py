@@ -1,4 +1,4 @@
-"""What an assistant has beside its versions, over REST: picture, thumbs, templates, and tests of drafts."""
+"""An assistant’s picture, thumbs and tests over REST; templates, and what a version changed."""
 
 from dataclasses import replace
 from typing import Any
@@ -56,6 +56,26 @@ class AssistantAvatar(APIView):
         member = member_of(request)
         services.remove_avatar(member=member, assistant=queries.access_any(member, assistant_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class AssistantVersionDetail(APIView):
+    required_permissions = {"GET": MANAGE}
+
+    @extend_schema(
+        summary="Read and compare a version",
+        parameters=[serializers.VersionQuerySerializer],
+        responses=serializers.AssistantVersionDetailSerializer,
+    )
+    def get(self, request: Request, assistant_id: UUID, version_id: UUID) -> Response:
+        """With the names of what changed since another one."""
+        form = serializers.VersionQuerySerializer(data=request.query_params)
+        form.is_valid(raise_exception=True)
+        row = queries.access_any(member_of(request), assistant_id)
+        version = queries.access_version_of(row, version_id)
+        other = queries.access_version(row, form.validated_data.get("against", max(version.number - 1, 1)))
+        changed = content.differences(other.snapshot, version.snapshot)
+        version.changed = changed  # type: ignore[attr-defined]  # told only here
+        return Response(serializers.AssistantVersionDetailSerializer(version).data)
 
 
 class AssistantFeedback(APIView):

@@ -120,6 +120,22 @@ class AssistantVersionSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class VersionQuerySerializer(serializers.Serializer):
+    against = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="A number; else the version before."
+    )
+
+
+class AssistantVersionDetailSerializer(AssistantVersionSerializer):
+    """`changed`: names of what differs from the version that it is held against."""
+
+    changed = serializers.ListField(child=serializers.CharField())
+
+    class Meta(AssistantVersionSerializer.Meta):
+        fields = [*AssistantVersionSerializer.Meta.fields, "changed"]
+        read_only_fields = fields
+
+
 class TallySerializer(serializers.Serializer):
     """Thumbs of all who gave one. `percent_good` is rounded down, 0 without any."""
 

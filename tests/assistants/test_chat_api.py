@@ -137,6 +137,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/webhooks", "/webhooks/{endpoint_id}", "/webhooks/{endpoint_id}/rotate", "/webhooks/{endpoint_id}/test",
             "/webhooks/{endpoint_id}/deliveries", "/webhooks/deliveries/{delivery_id}/redeliver",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
+            "/assistants/{assistant_id}/versions/{version_id}",
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
             "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",

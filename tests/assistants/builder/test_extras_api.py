@@ -95,6 +95,24 @@ def test_picture_with_a_stale_tag_is_refused(api, one):
     assert api.send_if(stale, "delete", f"{one}/avatar").status_code == 204
 
 
+# versions
+
+
+def test_version_is_read_with_what_it_changed(api, one):
+    api.patch(one, instructions="Be brief.")
+    api.patch(one, instructions="Be exact.", temperature="0.1")
+    third, second, first = api.rows(f"{one}/versions")
+    read = api.get(f"{one}/versions/{third['id']}").json()
+    assert read == {**third, "changed": ["instructions", "temperature"]}
+    assert api.get(f"{one}/versions/{third['id']}", against="1").json()["changed"] == ["temperature"]
+    assert api.get(f"{one}/versions/{second['id']}", fields="changed").json() == {"changed": ["instructions"]}
+    assert api.get(f"{one}/versions/{first['id']}").json()["changed"] == []
+    assert api.get(f"{one}/versions/{first['id']}", against="4").status_code == 404
+    refused = api.get(f"{one}/versions/{first['id']}", against="x")
+    assert (refused.status_code, list(refused.json()["fields"])) == (400, ["against"])
+    assert api.get(f"{one}/versions/{uuid4()}").status_code == 404
+
+
 # thumbs
 
 
