@@ -108,13 +108,13 @@ class TrialList(APIView):
 
     @extend_schema(
         summary="Test a draft",
-        request=serializers.TrialSerializer,
-        responses={201: serializers.TrialStartedSerializer},
+        request=serializers.AssistantTrialSerializer,
+        responses={201: serializers.AssistantTrialStartedSerializer},
     )
     def post(self, request: Request) -> Response:
         """Asks what is not saved yet. The answer is metered like every other, and in no conversation."""
         member = member_of(request)
-        form = serializers.TrialSerializer(data=request.data)
+        form = serializers.AssistantTrialSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         said = form.validated_data
         row = queries.access_assistant(member, said["assistant"]) if said["assistant"] else None

@@ -179,7 +179,7 @@ class DraftSerializer(AssistantWriteSerializer):
         return attrs
 
 
-class TrialSerializer(serializers.Serializer):
+class AssistantTrialSerializer(serializers.Serializer):
     """`assistant`: the saved one, whose limits hold; what `draft` does not say is as it was saved last. `earlier`: runs
     of the test so far, which the question follows."""
 
@@ -196,7 +196,7 @@ class TrialSerializer(serializers.Serializer):
         return attrs
 
 
-class TrialStartedSerializer(serializers.Serializer):
+class AssistantTrialStartedSerializer(serializers.Serializer):
     """Watch `events_url`, or read the run."""
 
     run = serializers.UUIDField()
