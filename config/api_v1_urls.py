@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("accounts.members.api_urls")),
     path("", include("accounts.workspaces.api_urls")),
     path("", include("accounts.auditlog.api_urls")),
+    path("", include("accounts.privacy.api_urls")),
     path("", include("accounts.tokens.api_urls")),
     path("", include("accounts.webhooks.api_urls")),
     path("", include("usage.statements.api_urls")),

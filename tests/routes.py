@@ -676,6 +676,8 @@ API |= {
     ),
     "notice-list": Route(SEES),
     "notice-detail": Route({"DELETE": ("workspace:manage", 204)}, ids={"notice_id": "notice"}, shared=True),
+    "export-list": Route(OWNS | {"POST": ("workspace:own", 202)}, works_read_only=True),
+    "export-detail": Route(OWNS, ids={"export_id": "export"}, shared=True),
     "resume-profile": Route(
         {"GET": ("view", 404), "PUT": ("chat", 404), "DELETE": ("chat", 404)}, works_read_only=DELETES
     ),
