@@ -676,6 +676,12 @@ API |= {
     ),
     "notice-list": Route(SEES),
     "notice-detail": Route({"DELETE": ("workspace:manage", 204)}, ids={"notice_id": "notice"}, shared=True),
+    "members-leave": Route({"POST": ("view", 204)}, works_read_only=True),
+    "workspace-logo": Route(
+        {"GET": ("view", 404), "PUT": ("workspace:manage", 415), "DELETE": ("workspace:manage", 204)},
+        ids={"workspace_id": "workspace"},
+        shared=True,
+    ),
     "export-list": Route(OWNS | {"POST": ("workspace:own", 202)}, works_read_only=True),
     "export-detail": Route(OWNS, ids={"export_id": "export"}, shared=True),
     "resume-profile": Route(

@@ -172,7 +172,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/tool-calls", "/tool-calls/{call_id}", "/tool-calls/{call_id}/approve", "/tool-calls/{call_id}/refuse",
             "/assistants/{assistant_id}/avatar", "/assistants/{assistant_id}/feedback",
             "/assistants/trials", "/assistant-templates", "/notices", "/notices/{notice_id}",
-            "/exports", "/exports/{export_id}",
+            "/exports", "/exports/{export_id}", "/members/leave", "/workspaces/{workspace_id}/logo",
             "/usage/current", "/usage/history", "/usage/limits", "/usage/limits/{limit_id}",
             "/usage/stops", "/usage/stops/{stop_id}", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",
