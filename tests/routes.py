@@ -251,7 +251,7 @@ WORKSPACE |= {
 ASKED = {"call_id": "call"}
 WORKSPACE |= {
     "tool-choices": Route(SEES),
-    "tool-choice-forget": Route(FORGETS, ids=ONE_ASSISTANT, data={"tool": "web_page"}, works_read_only=True),
+    "tool-choice-forget": Route(FORGETS, ids=ONE_ASSISTANT, data={"tool": "{tool}"}, works_read_only=True),
     "tool-approve": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
     "tool-refuse": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
 }

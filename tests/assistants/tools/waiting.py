@@ -18,14 +18,13 @@ def make_call(run: Run, **fields) -> ToolCall:
 
 
 def sweepable(member: Member, run: Run) -> dict[str, object]:
-    """With two standing decisions: about a real tool, and about one that nobody else decided on."""
-    own = f"tool-{uuid4().hex[:8]}"
-    for tool in ("web_page", own):
-        ToolChoice.objects.create(
-            person_id=member.user_id,
-            assistant_id=run.assistant_id,
-            tool=tool,
-            answer="never",
-            updated_at=timezone.now(),
-        )
-    return {"call": make_call(run).id, "tool": own}
+    """With a standing decision about a tool that nobody else decided on."""
+    tool = f"tool-{uuid4().hex[:8]}"
+    ToolChoice.objects.create(
+        person_id=member.user_id,
+        assistant_id=run.assistant_id,
+        tool=tool,
+        answer="never",
+        updated_at=timezone.now(),
+    )
+    return {"call": make_call(run).id, "tool": tool}
