@@ -4,6 +4,7 @@
 own transactional tests are refused: their flush would TRUNCATE append-only tables, which the database forbids.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,6 +25,12 @@ from usage import prices
 from usage.features import queries as features
 
 FEW_SPARES, MANY_SPARES = 4, 24
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: it is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
