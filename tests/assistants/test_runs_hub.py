@@ -1,9 +1,11 @@
 """The web's side of a stream, against a real Redis: in order, without a gap, whatever is lost on the way."""
 
 import asyncio
+import sys
 
 import pytest
 
+from assistants.runs import hub
 from assistants.runs.hub import Hub
 from tests.assistants.streams import make_stream, on_a_loop, put, until
 from tests.assistants.watching import Watcher, cut_subscription, end, say, subscribers, viewer_of, watching
@@ -191,6 +193,41 @@ def test_last_viewer_who_leaves_ends_the_subscription(principal):
         await until(lambda: center.open_count == 0 and subscribers(stream) == 0)
 
     on_a_loop(work)
+
+
+STEPS = 60
+"""More than it takes from coming to waiting, in steps of the loop."""
+
+
+async def _leave_after(steps: int, principal) -> bool:
+    """Whether a viewer who leaves in that moment is gone at once."""
+    stream = make_stream()
+    watcher = Watcher(Hub(), viewer_of(stream, principal))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    watcher.task.cancel()
+    await asyncio.wait({watcher.task}, timeout=0.2)
+    return watcher.task.done()
+
+
+def test_viewer_who_leaves_in_any_moment_is_gone(principal):
+    async def work():
+        return [await _leave_after(steps, principal) for steps in range(STEPS)]
+
+    assert all(on_a_loop(work))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncio.wait_for loses no cancellation any more")
+def test_control_commands_that_a_viewer_takes_along_keep_it(principal, monkeypatch):
+    async def along(work):
+        return await work
+
+    monkeypatch.setattr(hub, "_apart", along)
+
+    async def work():
+        return [await _leave_after(steps, principal) for steps in range(10)]
+
+    assert not all(on_a_loop(work))
 
 
 def test_viewer_who_returns_at_once_is_not_left_deaf(principal):
