@@ -319,8 +319,14 @@ def send(
 
 
 def is_write(statement: str) -> bool:
-    """Not counted: that a key was used, and sessions with what the audit log says of them."""
-    uncounted = ('"last_used_at"', "django_session", "'session.entered'", "tenants_sealingkey")
+    """Not counted: that a key was used or a session seen, and sessions with what the audit log says of them."""
+    uncounted = (
+        '"last_used_at"',
+        '"last_seen_at"',
+        "django_session",
+        "'session.entered'",
+        "tenants_sealingkey",
+    )
     return statement.startswith(("INSERT", "UPDATE", "DELETE")) and not any(
         text in statement for text in uncounted
     )
