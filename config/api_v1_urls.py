@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("usage.statements.api_urls")),
     path("", include("usage.api_urls")),
     path("", include("assistants.builder.api_urls")),
+    path("", include("assistants.widget.api_urls")),
     path("", include("assistants.chat.api_urls")),
     path("", include("assistants.library.api_urls")),
     path("", include("assistants.projects.api_urls")),

@@ -399,8 +399,14 @@ API = {
         ids={"endpoint_id": "webhook"},
         data={"description": "Swept"},
         shared=True,
+        works_read_only=frozenset({"DELETE"}),
     ),
-    "webhook-rotate": Route({"POST": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True),
+    "webhook-rotate": Route(
+        {"POST": ("workspace:manage", 200)},
+        ids={"endpoint_id": "webhook"},
+        shared=True,
+        works_read_only=True,
+    ),
     "webhook-test": Route({"POST": ("workspace:manage", 202)}, ids={"endpoint_id": "webhook"}, shared=True),
     "webhook-deliveries": Route(
         {"GET": ("workspace:manage", 200)}, ids={"endpoint_id": "webhook"}, shared=True
@@ -845,10 +851,21 @@ WIDGET = {
     "is_on": "on", "sites": "https://www.example.com", "title": "Swept", "colour": "#0b6650",
     "messages_per_day": "5", "visitor_messages_per_day": "2",
 }  # fmt: skip
+ONE_TALK = ONE_ASSISTANT | {"conversation_id": "visitor_talk"}
 WORKSPACE |= {
     "assistant-widget": Route(MANAGES | LEADS_BACK, ids=ONE_ASSISTANT, data=WIDGET, shared=True),
     "widget-talks": Route(MANAGES, ids=ONE_ASSISTANT, shared=True),
-    "widget-talk": Route(MANAGES, ids=ONE_ASSISTANT | {"conversation_id": "visitor_talk"}, shared=True),
+    "widget-talk": Route(MANAGES, ids=ONE_TALK, shared=True),
+    "widget-talk-erase": Route(MANAGES | LEADS_BACK, ids=ONE_TALK, shared=True, works_read_only=True),
+}
+API |= {
+    "visitor-talks": Route({"GET": ("workspace:manage", 200)}, ids=ONE_ASSISTANT, shared=True),
+    "visitor-talk": Route(
+        {"GET": ("workspace:manage", 200), "DELETE": ("workspace:manage", 204)},
+        ids=ONE_TALK,
+        shared=True,
+        works_read_only=frozenset({"DELETE"}),
+    ),
 }
 PUBLIC |= {
     "embed-loader": (404, 404, 404),

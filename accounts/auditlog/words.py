@@ -163,6 +163,7 @@ ACTIONS: Mapping[str, str] = {
     # assistants
     "assistant.created": "Created an assistant",
     "widget.saved": "Changed an assistant’s chat on other sites",
+    "widget.talk_erased": "Erased what a visitor asked in a chat on another site",
     "assistant.edited": "Edited an assistant",
     "assistant.duplicated": "Duplicated an assistant",
     "assistant.archived": "Archived an assistant",

@@ -8,9 +8,9 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.permissions import Permission
+from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
-from accounts.webhooks import serializers
+from accounts.webhooks import serializers, tries
 from config.pagination import CursorPagination
 from config.sparse import APIView, ListAPIView
 from tenants.models import WebhookDelivery, WebhookEndpoint
@@ -69,12 +69,14 @@ class WebhookDetail(APIView):
         return Response(serializers.WebhookSerializer(endpoint).data)
 
     @extend_schema(responses={204: None})
+    @open_while_read_only
     def delete(self, request: Request, endpoint_id: UUID) -> Response:
         """With its log. What waited is not sent."""
         services.delete(caller=_caller(request), endpoint_id=endpoint_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@open_while_read_only
 class WebhookRotate(APIView):
     required_permissions = {"POST": MANAGES}
 
@@ -96,8 +98,10 @@ class WebhookTest(APIView):
 
     @extend_schema(request=None, responses={202: serializers.DeliverySerializer})
     def post(self, request: Request, endpoint_id: UUID) -> Response:
-        """Sends a `webhook.test`, once and before what waits."""
-        delivery = services.send_test(caller=_caller(request), endpoint_id=endpoint_id)
+        """Sends a `webhook.test`, once and before what waits. At most ten a minute for each webhook."""
+        caller = _caller(request)
+        tries.count(request, workspace_id=caller.workspace_id, endpoint_id=endpoint_id)
+        delivery = services.send_test(caller=caller, endpoint_id=endpoint_id)
         return Response(serializers.DeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
 
 

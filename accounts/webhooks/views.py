@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
-from accounts.webhooks import forms, presenters
+from accounts.webhooks import forms, presenters, tries
 from accounts.webhooks.forms import RotateForm, WebhookForm
 from config import errors
 from tenants.models import WebhookEndpoint
@@ -116,6 +116,7 @@ def webhook_switch(request: MemberRequest, endpoint_id: UUID) -> HttpResponse:
 @requires(Permission.WORKSPACE_MANAGE)
 @require_POST
 def webhook_test(request: MemberRequest, endpoint_id: UUID) -> HttpResponse:
+    tries.count(request, workspace_id=request.workspace.id, endpoint_id=endpoint_id)
     services.send_test(caller=_caller(request), endpoint_id=endpoint_id)
     messages.success(request, "A test is on its way. The log shows how it was answered.")
     return redirect(page_url(request, "webhook", endpoint_id=endpoint_id))

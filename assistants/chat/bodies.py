@@ -125,7 +125,7 @@ def _problem(run: Run) -> dict[str, Any]:
 def _sources(request: MemberRequest, run: Run) -> list[dict[str, Any]]:
     return [
         {
-            "number": source.n,
+            "number": source.number,
             "document": source.document_id,
             "passage": source.passage_id,
             "name": source.name,

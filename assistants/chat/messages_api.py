@@ -25,6 +25,7 @@ class MessageList(APIView):
 
     @extend_schema(
         summary="List messages of a branch",
+        operation_id="conversations_messages_list",
         parameters=[message_serializers.MessageQuerySerializer],
         responses=message_serializers.MessageListSerializer,
     )

@@ -18,7 +18,7 @@ LEFT = ("a", "code", "pre", "button")
 
 @dataclass(frozen=True)
 class Source:
-    n: int
+    number: int
     name: str
     page: int
     heading: str
@@ -62,7 +62,7 @@ def link(html: str, found: list[Source]) -> str:
     """Numbers without a source stay as they are: a model may write what it likes."""
     if not found:
         return html
-    by_number = {source.n: source for source in found}
+    by_number = {source.number: source for source in found}
     depth, pieces = 0, []
     for piece in PIECE.findall(html):
         tag = re.match(r"<(/?)(\w+)", piece)
@@ -83,4 +83,4 @@ def _linked(match: re.Match[str], by_number: Mapping[int, Source]) -> str:
 
 def _anchor(source: Source) -> str:
     where = f"{source.name}, page {source.page}" if source.page else source.name
-    return f'<a class="citation" href="{escape(source.url)}" title="{escape(where)}">[{source.n}]</a>'
+    return f'<a class="citation" href="{escape(source.url)}" title="{escape(where)}">[{source.number}]</a>'

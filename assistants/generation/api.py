@@ -13,6 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from accounts.idempotency import services as idempotency
+from accounts.idempotency.middleware import attaches_to_runs
 from accounts.permissions import Member, Permission
 from accounts.requests import member_of
 from assistants.builder import queries as builder
@@ -84,6 +86,19 @@ class StreamOrJson(DefaultContentNegotiation):
         return renderer, str(renderer.media_type)
 
 
+def _begun(member: Member, data: dict[str, Any]) -> tuple[Run, dict[str, str]]:
+    """The run and where its turn stands: of a call that came before with the same Idempotency-Key, else of a new turn.
+    Raises NotFound for a turn that was erased meanwhile."""
+    run_id = idempotency.earlier_run()
+    if run_id is not None:
+        run = chat.access_run(member, run_id)
+        return run, reports.place_of(run.message_id)
+    turn = _turn(member, data)
+    ids = {"conversation": turn.conversation.id, "question": turn.question.id, "message": turn.answer.id}
+    return _started(turn), {name: str(value) for name, value in ids.items()}
+
+
+@attaches_to_runs
 class Chat(APIView):
     content_negotiation_class = StreamOrJson
     required_permissions = {"POST": Permission.CHAT}
@@ -98,16 +113,9 @@ class Chat(APIView):
     def post(self, request: Request) -> Response:
         """One turn of a conversation. Answers when the model has, or streams."""
         data, member = _valid(serializers.ChatSerializer(data=request.data)), member_of(request)
-        turn = _turn(member, data)
-        run = _started(turn)
+        run, place = _begun(member, data)
         if data["stream"]:
-            ids = {
-                "conversation": turn.conversation.id,
-                "question": turn.question.id,
-                "message": turn.answer.id,
-            }
-            first = {name: str(value) for name, value in ids.items()} | {"run": str(run.id)}
-            return waiting.stream(member, run, first)  # type: ignore[return-value]
+            return waiting.stream(member, run, {**place, "run": str(run.id)})  # type: ignore[return-value]
         return waiting.whole(member, run)  # type: ignore[return-value]
 
 

@@ -42,10 +42,10 @@ def usage_of(run: Run) -> dict[str, Any]:
 
 
 def _answer(run: Run) -> dict[str, Any]:
-    return {**_place(run.message_id), "answer": run.text, "sources": sources_of(run.context, run.text)}
+    return {**place_of(run.message_id), "answer": run.text, "sources": sources_of(run.context, run.text)}
 
 
-def _place(message_id: UUID | None) -> dict[str, Any]:
+def place_of(message_id: UUID | None) -> dict[str, Any]:
     conversation, question = None, None
     if message_id is not None:
         rows = Message.objects.filter(id=message_id).values_list("conversation_id", "parent_id")
@@ -62,7 +62,7 @@ def sources_of(context: Mapping[str, Any], text: str) -> list[dict[str, Any]]:
     cited = citing.cited(text)
     return [
         {
-            "n": item["n"],
+            "number": item["n"],
             "document": item["document"],
             "passage": item["id"],
             "name": item["name"],

@@ -3,6 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from assistants.generation import risks, services
+from assistants.models import Run
 
 
 class ChatSerializer(serializers.Serializer):
@@ -72,7 +73,7 @@ class CallProblemSerializer(serializers.Serializer):
 
 class ResultSerializer(serializers.Serializer):
     run = serializers.UUIDField(help_text="POST runs/{id}/stop ends it")
-    state = serializers.ChoiceField(["queued", "running", "done", "stopped", "failed"])
+    state = serializers.ChoiceField(Run.State.choices)
     finish_reason = serializers.CharField(allow_null=True)
     problem = CallProblemSerializer(allow_null=True)
     model = serializers.CharField()
@@ -81,7 +82,7 @@ class ResultSerializer(serializers.Serializer):
 
 
 class SourceSerializer(serializers.Serializer):
-    n = serializers.IntegerField(help_text="As the answer cites it: [n]")
+    number = serializers.IntegerField(help_text="As the answer cites it: [1]")
     document = serializers.UUIDField()
     passage = serializers.UUIDField()
     name = serializers.CharField()

@@ -135,7 +135,7 @@ def delete(*, member: Member, conversation: Conversation) -> None:
         row = Conversation.objects.select_for_update().filter(id=conversation.id, deleted_at=None).first()
         if row is None:
             return
-        _refuse_running(row)
+        refuse_running(row)
         Conversation.objects.filter(id=row.id).update(deleted_at=timezone.now(), pinned_at=None)
         _record("conversation.deleted", member, row.id)
 
@@ -156,7 +156,7 @@ def erase(*, member: Member, conversation: Conversation) -> None:
         row = Conversation.objects.select_for_update().filter(id=conversation.id).first()
         if row is None:
             return
-        _refuse_running(row)
+        refuse_running(row)
         erasing.erase_conversations(member.workspace_id, [row.id])
         _record("conversation.erased", member, row.id)
 
@@ -193,7 +193,8 @@ def list_workspaces() -> list[UUID]:
     return list(rows.values_list("id", flat=True))
 
 
-def _refuse_running(conversation: Conversation) -> None:
+def refuse_running(conversation: Conversation) -> None:
+    """Under the conversation's lock. Raises StillRunning."""
     rows = Run.objects.filter(message__conversation=conversation, state__in=["queued", "running"])
     if rows.exists():
         raise StillRunning()

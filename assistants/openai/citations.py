@@ -12,7 +12,7 @@ def of_run(run: Run) -> list[dict[str, Any]]:
     rows = [item for item in run.context.get("used", ()) if item.get("kind") == "passage"]
     return [
         {
-            "n": row["n"],
+            "number": row["n"],
             "document": row["document"],
             "passage": row["id"],
             "name": row["name"],

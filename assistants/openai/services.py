@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -11,6 +12,8 @@ from assistants.prompting import builder as prompting
 from assistants.prompting.types import Ask
 from assistants.runs import services as runs
 from assistants.runs import uploads
+from usage.features import queries as features
+from usage.features.keys import Feature
 
 
 def start_chat_completion(*, member: Member, call: ChatCall) -> Run:
@@ -42,7 +45,7 @@ def start_chat_completion(*, member: Member, call: ChatCall) -> Run:
 
 
 def start_making(*, member: Member, making: Making) -> Run:
-    """A run of what is no chat; a worker takes it up. Raises what `start_run` refuses."""
+    """A run of what is no chat; a worker takes it up. Raises FeatureNotIncluded, and what `start_run` refuses."""
     new = runs.NewRun(
         kind=making.kind,
         model=making.model,
@@ -54,6 +57,7 @@ def start_making(*, member: Member, making: Making) -> Run:
     )
     is_started = False
     try:
+        _require_in_plan(member.workspace_id, making.kind)
         with transaction.atomic():
             run = runs.start_run(member=member, new=new)
         is_started = True
@@ -61,6 +65,14 @@ def start_making(*, member: Member, making: Making) -> Run:
         if not is_started and making.upload:
             uploads.delete(making.upload["upload"])
     return run
+
+
+def _require_in_plan(workspace_id: UUID, kind: Run.Kind) -> None:
+    """Raises FeatureNotIncluded."""
+    if kind == Run.Kind.IMAGE:
+        features.require(workspace_id, Feature.IMAGES)
+    elif kind in (Run.Kind.SPEECH, Run.Kind.TRANSCRIPTION):
+        features.require(workspace_id, Feature.VOICE)
 
 
 def earlier_run() -> Run | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.permissions import Member
 from assistants.models import Assistant, Conversation, Message, Run, Widget
@@ -59,6 +59,14 @@ def access_answer(member: Member, widget: Widget, message_id: UUID) -> Message:
     return row
 
 
+def no_talks() -> QuerySet[Conversation]:
+    return Conversation.objects.none()
+
+
+def talks_of(assistant: Assistant) -> QuerySet[Conversation]:
+    return Conversation.objects.filter(widget__assistant=assistant, deleted_at=None)
+
+
 def list_talks(widget: Widget, *, before: tuple[datetime, UUID] | None) -> list[Conversation]:
     """What visitors asked, the last first; one more than a page where there are older ones."""
     rows = Conversation.objects.filter(widget=widget, deleted_at=None)
@@ -69,9 +77,7 @@ def list_talks(widget: Widget, *, before: tuple[datetime, UUID] | None) -> list[
 
 def access_talk_of(assistant: Assistant, conversation_id: UUID) -> Conversation:
     """For whoever looks after the assistant. Raises NotFound."""
-    row = Conversation.objects.filter(
-        id=conversation_id, widget__assistant=assistant, deleted_at=None
-    ).first()
+    row = talks_of(assistant).filter(id=conversation_id).first()
     if row is None:
         raise errors.NotFound()
     return row

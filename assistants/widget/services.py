@@ -10,11 +10,15 @@ from accounts import revocation
 from accounts.permissions import Member
 from assistants.chat import services as chat
 from assistants.chat.services import Choices, Turn
+from assistants.library import services as library
 from assistants.models import Assistant, Conversation, Message, Widget
+from assistants.retention import erasing
 from assistants.widget.access import Door
 from assistants.widget.refusals import NotServed, UsedUp
 from config import errors
 from tenants import audit
+from usage.features import queries as features
+from usage.features.keys import Feature
 from usage.holds.types import QuotaExceeded
 from usage.limits import services as limits
 from usage.limits.services import LimitSpec
@@ -38,11 +42,16 @@ class Settings:
 
 
 def save_widget(*, member: Member, assistant: Assistant, settings: Settings) -> Widget:
-    """The assistant's one widget, made or changed. Switched off, what visitors watch ends within a second."""
+    """The assistant's one widget, made or changed. Switched off, what visitors watch ends within a second.
+
+    Raises FeatureNotIncluded, but for one that is there and is switched off.
+    """
     now = timezone.now()
     with transaction.atomic():
         Assistant.objects.select_for_update().get(id=assistant.id)
         before = Widget.objects.filter(assistant=assistant).first()
+        if before is None or settings.is_on:
+            features.require(member.workspace_id, Feature.EMBED)
         widget, _ = Widget.objects.update_or_create(
             assistant=assistant,
             defaults={**asdict(settings), "updated_at": now},
@@ -118,6 +127,24 @@ def ask(
         if refusal.code in THEIRS:
             raise
         raise NotServed() from refusal
+
+
+def erase_talk(*, member: Member, talk: Conversation) -> None:
+    """What a visitor asked and was answered, for good; its receipts stay, and tell nothing of it. Whoever looks after
+    the workspace does so where a visitor asks for it. Raises StillRunning."""
+    with transaction.atomic():
+        row = Conversation.objects.select_for_update().filter(id=talk.id).first()
+        if row is None:
+            return
+        library.refuse_running(row)
+        erasing.erase_conversations(member.workspace_id, [row.id])
+        audit.record(
+            "widget.talk_erased",
+            actor=member.actor,
+            workspace_id=member.workspace_id,
+            target=("conversation", row.id),
+            widget=row.widget_id,
+        )
 
 
 def _last_answer(conversation: Conversation) -> UUID | None:

@@ -1,6 +1,7 @@
 """A widget's settings, and what visitors asked: for those who look after the workspace."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.links import page_url
-from accounts.permissions import Permission, requires
+from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.builder import queries as builder
 from assistants.models import Assistant, Widget
@@ -18,6 +19,8 @@ from assistants.widget import access, presenters, queries, services
 from assistants.widget.forms import WidgetForm
 from config import errors
 from tenants import links
+from usage.features import queries as features
+from usage.features.keys import Feature
 
 COLOUR = "#0b6650"
 
@@ -33,7 +36,10 @@ def widget(request: MemberRequest, assistant_id: UUID) -> HttpResponse:
     form = WidgetForm(request.POST)
     if not form.is_valid():
         return _page(request, assistant, found, form, status=422)
-    services.save_widget(member=request.member, assistant=assistant, settings=form.settings)
+    try:
+        services.save_widget(member=request.member, assistant=assistant, settings=form.settings)
+    except features.FeatureNotIncluded as refused:
+        return _page(request, assistant, found, form, status=refused.status, problem=refused)
     messages.success(request, "Saved.")
     return redirect(page_url(request, "assistant-widget", assistant_id=assistant.id))
 
@@ -49,9 +55,18 @@ def _initial(assistant: Assistant, found: Widget | None) -> dict[str, object]:
 
 
 def _page(
-    request: MemberRequest, assistant: Assistant, found: Widget | None, form: WidgetForm, *, status: int = 200
+    request: MemberRequest,
+    assistant: Assistant,
+    found: Widget | None,
+    form: WidgetForm,
+    *,
+    status: int = 200,
+    problem: errors.DomainError | None = None,
 ) -> HttpResponse:
-    context = {"assistant": assistant, "widget": found, "form": form, "snippet": "", "demo_url": ""}
+    context: dict[str, Any] = {"assistant": assistant, "widget": found, "form": form, "problem": problem}
+    context["is_included"] = features.has(request.workspace.id, Feature.EMBED)
+    if problem:
+        context |= {"title": errors.title_of(problem), "code": problem.code}
     if found is not None:
         public_id = access.public_id(request.workspace.id, found)
         source = settings.BASE_URL + links.main_url("embed-loader", public_id=public_id)
@@ -78,6 +93,9 @@ def talk_list(request: MemberRequest, assistant_id: UUID) -> HttpResponse:
             "title": row.title,
             "updated_at": row.updated_at,
             "url": page_url(request, "widget-talk", assistant_id=assistant.id, conversation_id=row.id),
+            "erase_url": page_url(
+                request, "widget-talk-erase", assistant_id=assistant.id, conversation_id=row.id
+            ),
         }
         for row in page
     ]
@@ -103,3 +121,17 @@ def talk(request: MemberRequest, assistant_id: UUID, conversation_id: UUID) -> H
     row = queries.access_talk_of(assistant, conversation_id)
     said = [presenters.shown(message) for message in queries.list_said(row)]
     return render(request, "widget/talk.html", {"assistant": assistant, "talk": row, "said": said})
+
+
+@requires(Permission.WORKSPACE_MANAGE)
+@open_while_read_only
+@require_http_methods(["GET", "HEAD", "POST"])
+def talk_erase(request: MemberRequest, assistant_id: UUID, conversation_id: UUID) -> HttpResponse:
+    """GET asks, POST erases."""
+    assistant = builder.access_any(request.member, assistant_id)
+    row = queries.access_talk_of(assistant, conversation_id)
+    if request.method != "POST":
+        return render(request, "widget/talk_erase.html", {"assistant": assistant, "talk": row})
+    services.erase_talk(member=request.member, talk=row)
+    messages.success(request, "The visitor’s chat is erased.")
+    return redirect(page_url(request, "widget-talks", assistant_id=assistant.id))

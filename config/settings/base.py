@@ -199,6 +199,16 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.sparse.document_fields",
     ],
+    # Choices whose field's name several have: what they are called in the document.
+    "ENUM_NAME_OVERRIDES": {
+        "MessageRoleEnum": "assistants.models.Message.Role",
+        "MeterEnum": "usage.models.Meter",
+        "RoleEnum": "accounts.models.Membership.Role",
+        "RunKindEnum": "assistants.models.Run.Kind",
+        "RunStateEnum": "assistants.models.Run.State",
+        "SubjectEnum": "usage.models.SubjectKind",
+        "WebhookStateEnum": "tenants.models.WebhookEndpoint.State",
+    },
 }
 
 # Background work

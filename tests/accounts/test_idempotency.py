@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.idempotency import middleware, services
 from accounts.models import ApiKey, IdempotentCall
+from assistants.generation import waiting
 from assistants.models import Run
 from assistants.openai import responder
 from tenants.scope import workspace_scope
@@ -198,6 +199,32 @@ def test_forms_with_files_are_told_apart_by_their_content():
         return middleware._fingerprint(RequestFactory().post("/", {"name": "x", "file": file}))
 
     assert mark(b"one") == mark(b"one") != mark(b"two")
+
+
+# a turn of the product's own
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_repeated_turn_is_answered_from_its_run(client, acme, monkeypatch, is_streaming):
+    """While it runs: a conversation that lost its stream gets the same one, and no second turn."""
+    seen = []
+    for name in ("whole", "stream"):
+        answer = getattr(waiting, name)
+        monkeypatch.setattr(
+            waiting,
+            name,
+            lambda member, run, *rest, answer=answer: (
+                seen.append((run.id, *rest)) or answer(member, run, *rest)
+            ),
+        )
+    before = runs(acme)
+    body = {"message": "Hello", "stream": is_streaming}
+    first, second = (post(client, "/api/v1/chat", body, "t") for _ in range(2))
+    assert ("Idempotent-Replayed" in first, second["Idempotent-Replayed"]) == (False, "true")
+    assert seen[0] == seen[1]
+    assert runs(acme) == before + 1
+    assert post(client, "/api/v1/chat", body, None).status_code == 200
+    assert (runs(acme), seen[2] == seen[0]) == (before + 2, False)
 
 
 # OpenAI's protocol

@@ -14,6 +14,7 @@ from tenants import audit
 from tenants.models import AuditEntry, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookMessage
 from tenants.webhooks import emission, services, signing, types
 from tenants.webhooks.services import Caller
+from tests import factories
 
 LIST = "/w/acme/settings/webhooks/"
 NEW = f"{LIST}new/"
@@ -303,3 +304,38 @@ def test_overlap_that_is_over_is_not_shown(browser, acme):
     browser.post(page_of(endpoint, "rotate/"), {"overlap_hours": "1"})
     WebhookEndpoint.objects.filter(id=endpoint.id).update(former_until=timezone.now() - timedelta(seconds=1))
     assert "Two secrets" not in text_of(browser.get(page_of(endpoint)))
+
+
+# how often
+
+
+@pytest.fixture
+def by_key(db, admin):
+    return factories.with_key(factories.make_key(admin.member))
+
+
+def api_of(endpoint, name: str) -> str:
+    return f"/api/v1/webhooks/{endpoint.id}/{name}"
+
+
+def test_webhook_is_tested_ten_times_a_minute_by_page_and_api_together(browser, by_key, acme, monkeypatch):
+    # So that the minute does not end between two calls.
+    monkeypatch.setattr("django_ratelimit.core.time.time", lambda: 1_900_000_000.0)
+    endpoint, other = add(acme), add(acme, url="https://example.com/other")
+    for _ in range(5):
+        assert browser.post(page_of(endpoint, "test/")).status_code == 302
+        assert by_key.post(api_of(endpoint, "test")).status_code == 202
+    shown, told = browser.post(page_of(endpoint, "test/")), by_key.post(api_of(endpoint, "test"))
+    assert endpoint.deliveries.count() == 10
+    assert (shown.status_code, told.status_code) == (429, 429)
+    problem = told.json()
+    wait_s = problem["retry_after_s"]
+    assert 1 <= wait_s <= 60
+    assert (shown["Retry-After"], told["Retry-After"]) == (str(wait_s), str(wait_s))
+    assert problem.items() >= {
+        "code": "too_many_webhook_tests", "limit": 10, "used": 10, "window_s": 60, "resets_at": problem["resets_at"],
+    }.items()  # fmt: skip
+    assert problem["detail"].startswith("A webhook is tested 10 times a minute at most. Try again in ")
+    assert problem["detail"] in text_of(shown)
+    # Another one has tests of its own.
+    assert by_key.post(api_of(other, "test")).status_code == 202

@@ -136,6 +136,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/keys", "/keys/{key_id}", "/keys/{key_id}/rotate", "/keys/{key_id}/revoke",
             "/webhooks", "/webhooks/{endpoint_id}", "/webhooks/{endpoint_id}/rotate", "/webhooks/{endpoint_id}/test",
             "/webhooks/{endpoint_id}/deliveries", "/webhooks/deliveries/{delivery_id}/redeliver",
+            "/assistants/{assistant_id}/visitors", "/assistants/{assistant_id}/visitors/{conversation_id}",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
             "/assistants/{assistant_id}/versions/{version_id}",
             "/assistants/{assistant_id}/versions/{version_id}/restore",

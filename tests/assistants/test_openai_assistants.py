@@ -56,7 +56,7 @@ def test_answer_cites_its_documents_in_text_and_in_a_field(sdk_of, owner, guide,
     message = answer.choices[0].message
     assert message.content == CITED
     (source,) = message.citations
-    assert (source["n"], source["name"]) == (1, f"leave-{guide.slug.removeprefix('guide-')}.txt")
+    assert (source["number"], source["name"]) == (1, f"leave-{guide.slug.removeprefix('guide-')}.txt")
     run = run_of(acme, answer)
     assert {item["kind"] for item in run.context["used"]} == {"passage", "memory"}
     assert run.assistant_id == guide.id

@@ -11,6 +11,7 @@ from tenants.keys import folder_name
 from tenants.scope import workspace_scope
 from tests import factories
 from usage import prices
+from usage.features.keys import Feature
 from usage.models import Hold, Price
 
 VECTORS, PICTURES = "/v1/embeddings", "/v1/images/generations"
@@ -69,6 +70,21 @@ def test_what_is_not_refused_is_a_run_and_a_hold(client, acme, path):
         (run,) = Run.objects.all()
     assert (run.kind, Hold.objects.get(id=run.id).state) == (KINDS[path], "held")
     assert len(list_uploads(acme)) == (1 if path == HEARD else 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "feature"),
+    [(PICTURES, Feature.IMAGES), (SPEECH, Feature.VOICE), (HEARD, Feature.VOICE)],
+)
+def test_plan_without_it_refuses_pictures_and_sound(client, acme, path, feature):
+    factories.give_rights(acme.id, *(set(Feature.values) - {feature}))
+    response = post(client, path, GOOD[path])
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["feature"]) == (429, "insufficient_quota", feature)
+    assert response["x-should-retry"] == "false"
+    assert_nothing_came_of_it(acme)
+    factories.give_rights(acme.id, feature, Feature.API_ACCESS, Feature.CLOUD_MODELS)
+    assert post(client, path, GOOD[path]).status_code == 200
 
 
 REFUSED = [

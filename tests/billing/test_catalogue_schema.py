@@ -25,7 +25,7 @@ margin:
 features:
   statements: {label: Statements, offered: true}
   shared_workspace: {label: Together, offered: true}
-  voice: {label: Voice, offered: false, meters: [audio_in_ms]}
+  crystal: {label: Crystal, offered: false, meters: [audio_in_ms]}
 plans:
   - key: free
     name: Free
@@ -46,7 +46,7 @@ plans:
     rates: {per_key: 60, per_workspace: 600}
     limits:
       - {meter: assistants, window: total, amount: unlimited}
-    features: [statements, shared_workspace, voice]
+    features: [statements, shared_workspace, crystal]
 """
 
 
@@ -104,11 +104,11 @@ BREACHES = [
      "'magic' is not declared under features"),
     ("features: [statements]", "features: [statements, statements]", 28, "plans[0].features",
      "'statements' stands here twice"),
-    ("shared_workspace, voice]", "shared_workspace]", 18, "features.voice", "is in no plan"),
-    ("label: Voice, offered: false", "label: Voice, offered: true", 18, "features.voice.offered",
-     "nothing asks for voice: it can only be planned, offered: false"),
-    ("label: Voice, offered: false", "label: Voice", 18, "features.voice.offered", "is missing"),
-    ("meters: [audio_in_ms]", "meters: [audio]", 18, "features.voice.meters", "there is no meter 'audio'"),
+    ("shared_workspace, crystal]", "shared_workspace]", 18, "features.crystal", "is in no plan"),
+    ("label: Crystal, offered: false", "label: Crystal, offered: true", 18, "features.crystal.offered",
+     "nothing asks for crystal: it can only be planned, offered: false"),
+    ("label: Crystal, offered: false", "label: Crystal", 18, "features.crystal.offered", "is missing"),
+    ("meters: [audio_in_ms]", "meters: [audio]", 18, "features.crystal.meters", "there is no meter 'audio'"),
     ("seats: 5", "seats: 1", 39, "plans[1].features", "the plan seats one person, which does not agree on"),
     ("seats: 1", "seats: 2", 28, "plans[0].features", "the plan seats more than one person, which does not agree"),
     ("seats: 5", "seats: 5\n    per_seat: true", 35, "plans[1].seats", "is bought: a plan per seat says no number"),

@@ -33,32 +33,33 @@ class Tier:
     everywhere: set[str] = field(default_factory=lambda: EVERY_TIER)
 
 
-OF_EVERYBODY = {"cloud_models", "api_access", "usage_history"}
+OF_EVERYBODY = {"cloud_models", "api_access", "usage_history", "embed"}
 # The documents say nothing of own keys but Teach Charlie's: where people work together, a workspace may bring its own.
 TOGETHER = OF_EVERYBODY | {"shared_workspace", "admin_controls", "own_keys"}
 MEMORY = {"basic_memory", "advanced_memory"}
-ALIN_PRO = {"images", "voice", "website_sprint"}
+VOICE = {"images", "voice"}
+ALIN_PRO = {"voice_conversations", "website_sprint"}
 
 ALIN = {
     "free": Tier(
         "Free", "free", "community", 1,
         {("messages", MONTH): 50, ("images", MONTH): 10, ("websites", MONTH): 0},
-        OF_EVERYBODY | {"basic_memory"}, {"images"},
+        OF_EVERYBODY | {"basic_memory", "images"}, set(),
     ),
     "pro": Tier(
         "Pro", "paid", "priority", 1,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 100, ("websites", MONTH): 5},
-        OF_EVERYBODY | MEMORY, ALIN_PRO, month=2000, year=20000, trial_days=14,
+        OF_EVERYBODY | MEMORY | VOICE, ALIN_PRO, month=2000, year=20000, trial_days=14,
     ),
     "team": Tier(
         "Team", "paid", "priority", 5,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): 500, ("websites", MONTH): UNLIMITED},
-        TOGETHER | MEMORY, ALIN_PRO, month=5000, year=50000, trial_days=14,
+        TOGETHER | MEMORY | VOICE, ALIN_PRO, month=5000, year=50000, trial_days=14,
     ),
     "enterprise": Tier(
         "Enterprise", "contact", "dedicated", None,
         {("messages", MONTH): UNLIMITED, ("images", MONTH): UNLIMITED, ("websites", MONTH): UNLIMITED},
-        TOGETHER | MEMORY,
+        TOGETHER | MEMORY | VOICE,
         ALIN_PRO | {"custom_deployment", "on_premise", "sla", "custom_integrations", "white_label"},
         from_minor=50000,
     ),
@@ -69,7 +70,7 @@ AI_LA_PRO = {"code_generation", "custom_models"}
 AI_LA = {
     "free": Tier(
         "Free", "free", "community", 1, {("generations", MONTH): 100, ("messages", MONTH): 100},
-        {"usage_history"}, {"code_generation"},
+        {"usage_history", "embed"}, {"code_generation"},
     ),
     "pro": Tier(
         "Pro", "paid", "priority", 5, ENDLESS, TOGETHER, AI_LA_PRO, month=1000, year=10000, trial_days=14,
@@ -84,7 +85,7 @@ AI_LA = {
 }  # fmt: skip
 
 CHARLIE = {"cloud_models", "usage_history", "admin_controls", "own_keys"}
-CHARLIE_PRO = {"custom_components", "canvas", "export_embed"}
+CHARLIE_PRO = {"custom_components", "canvas", "export"}
 TEACH_CHARLIE = {
     "free": Tier(
         "Free", "free", "community", 1,
@@ -93,12 +94,12 @@ TEACH_CHARLIE = {
     "pro": Tier(
         "Pro", "paid", "email", 1,
         {("assistants", TOTAL): 10, ("messages", DAY): 1000, ("projects", TOTAL): 5},
-        CHARLIE, CHARLIE_PRO, month=2900, trial_days=14, is_passthrough=True,
+        CHARLIE | {"embed"}, CHARLIE_PRO, month=2900, trial_days=14, is_passthrough=True,
     ),
     "team": Tier(
         "Team", "paid", "priority", None,
         {("assistants", TOTAL): UNLIMITED, ("messages", DAY): 5000, ("projects", TOTAL): UNLIMITED},
-        CHARLIE | {"shared_workspace", "api_access"}, CHARLIE_PRO | {"white_label"},
+        CHARLIE | {"embed", "shared_workspace", "api_access"}, CHARLIE_PRO | {"white_label"},
         month=7900, trial_days=14, is_passthrough=True,
     ),
 }  # fmt: skip
@@ -113,19 +114,19 @@ def alpha(tokens: int, images: int, dollars: int) -> dict[tuple[str, str], int |
     }
 
 
-ALPHA = {"cloud_models", "api_access", "admin_controls"}
+ALPHA = {"cloud_models", "api_access", "admin_controls", "embed", "images"}
 ALWRITY = {
     "free": Tier(
-        "Free Alpha", "free", "community", 1, alpha(1_000, 5, 10), ALPHA, {"images", "blog_writer", "basic_seo"},
+        "Free Alpha", "free", "community", 1, alpha(1_000, 5, 10), ALPHA, {"blog_writer", "basic_seo"},
         lines=(80, 95),
     ),
     "basic": Tier(
         "Basic Alpha", "unpriced", "community", 1, alpha(10_000, 50, 100), ALPHA,
-        {"images", "blog_writer", "seo_analysis", "content_planning"}, lines=(80, 95),
+        {"blog_writer", "seo_analysis", "content_planning"}, lines=(80, 95),
     ),
     "pro": Tier(
         "Pro Alpha", "unpriced", "community", 1, alpha(50_000, 200, 500), ALPHA | {"usage_history"},
-        {"images", "blog_writer", "basic_seo", "seo_analysis", "content_planning"}, lines=(80, 95),
+        {"blog_writer", "basic_seo", "seo_analysis", "content_planning"}, lines=(80, 95),
     ),
 }  # fmt: skip
 
@@ -238,6 +239,6 @@ def test_days_of_trial_are_those_of_the_catalogue():
 
 
 def test_meters_of_planned_features_are_known_as_planned():
-    assert catalogues.load("alin").planned_meters == {"images", "websites", "audio_in_ms", "audio_out_ms"}
+    assert catalogues.load("alin").planned_meters == {"websites"}
     assert catalogues.load("ai-la").planned_meters == {"generations"}
     assert catalogues.load("ai-mentor").planned_meters == frozenset()

@@ -58,8 +58,8 @@ def test_what_is_planned_is_never_shown_as_included(catalogue):
         row = page.split(f'<th scope="row">{spec.label}')[1].split("</tr>")[0]
         assert ("Planned" in row) == (not spec.is_offered), spec.key
         assert ("Included" in row) == spec.is_offered, spec.key
-    assert 'Images a month <span class="badge" >' not in page
-    assert "Planned" in page.split("Images a month")[1].split("</th>")[0]
+    assert "Planned" in page.split("Websites a month")[1].split("</th>")[0]
+    assert "Planned" not in page.split("Images a month")[1].split("</th>")[0]
 
 
 def test_yearly_prices_and_the_saving_by_a_link_without_scripts():

@@ -79,13 +79,18 @@ def test_gains_are_told_with_what_there_is_now(settings):
     offered = plans.list_offered()
     words = Words.of(offered)
     free, pro, team = offered[:3]
-    assert offers.gains(free, pro, words) == ["Unlimited messages a month, instead of 50", "Advanced memory"]
+    assert offers.gains(free, pro, words) == [
+        "Unlimited messages a month, instead of 50",
+        "100 images a month, instead of 10",
+        "Advanced memory",
+        "Voice: speech and transcription over the API",
+    ]
     assert offers.gains(pro, team, words) == [
-        "5 people", "Shared workspace", "Admin controls: own limits, stops, spend alarms",
-        "Your own API keys of providers",
+        "5 people", "500 images a month, instead of 100", "Shared workspace",
+        "Admin controls: own limits, stops, spend alarms", "Your own API keys of providers",
     ]  # fmt: skip
     planned = offers.gains(None, team, words)
-    assert "500 images a month" not in planned and "Voice conversations" not in planned
+    assert "Unlimited websites a month" not in planned and "Voice conversations" not in planned
 
 
 # pages

@@ -99,14 +99,16 @@ def test_features_are_given_or_planned_and_never_both(assert_queries):
     with assert_queries(0):
         found = queries.list_features(pro)
     assert [
-        (feature.label, feature.is_offered) for feature in found if feature.key in ("api_access", "voice")
+        (feature.label, feature.is_offered)
+        for feature in found
+        if feature.key in ("api_access", "voice_conversations")
     ] == [
         ("API keys and both APIs", True),
         ("Voice conversations", False),
     ]
     assert {feature.key for feature in found if feature.is_offered} == set(pro.features)
-    assert "voice" not in pro.features
-    assert queries.planned_meters() == {"images", "websites", "audio_in_ms", "audio_out_ms"}
+    assert "voice_conversations" not in pro.features
+    assert queries.planned_meters() == {"websites"}
 
 
 def test_an_old_version_shows_what_the_file_does_not_name_any_more():

@@ -63,7 +63,7 @@ def test_a_first_run_makes_every_plan_and_says_each():
     ]
     assert pro.features == [
         "receipts_export", "usage_history", "statements", "custom_assistants", "cloud_models", "api_access",
-        "admin_controls", "own_keys", "shared_workspace",
+        "admin_controls", "own_keys", "shared_workspace", "embed",
     ]  # fmt: skip
     assert AuditEntry.objects.filter(action="plans.synced", target_id="ai-la").count() == 1
 

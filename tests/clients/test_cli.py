@@ -2,13 +2,15 @@
 
 import io
 import json
+import time
 import tomllib
+from email.utils import formatdate
 from importlib import import_module
 from pathlib import Path
 
 import httpx
 import pytest
-from steward_cli import folders, service, settings, talking, verify
+from steward_cli import folders, repeating, service, settings, talking, verify
 from steward_cli.main import run
 from steward_cli.refusals import Refusal
 
@@ -35,6 +37,7 @@ class Server:
     def __init__(self) -> None:
         self.answers: dict[str, list[httpx.Response]] = {}
         self.requests: list[httpx.Request] = []
+        self.waits: list[float] = []
 
     def will(self, path: str, *found) -> None:
         rows = [row if isinstance(row, httpx.Response) else httpx.Response(200, json=row) for row in found]
@@ -52,6 +55,10 @@ class Server:
     def sent(self) -> list[dict]:
         return [json.loads(request.content) for request in self.requests if request.content]
 
+    @property
+    def keys(self) -> list[str | None]:
+        return [request.headers.get("idempotency-key") for request in self.requests]
+
 
 @pytest.fixture
 def server(monkeypatch, tmp_path) -> Server:
@@ -61,7 +68,8 @@ def server(monkeypatch, tmp_path) -> Server:
         "Client",
         lambda **options: real(**options | {"transport": httpx.MockTransport(server)}),
     )
-    monkeypatch.setattr(service, "WAIT_S", 0)
+    monkeypatch.setattr(service, "sleep", server.waits.append)
+    monkeypatch.setattr(repeating.random, "uniform", lambda least, most: most)
     monkeypatch.setattr(settings, "place", lambda: tmp_path / "home" / "config.json")
     monkeypatch.setenv("STEWARD_URL", "https://steward.test/")
     monkeypatch.setenv("STEWARD_KEY", "stw_key")
@@ -117,6 +125,14 @@ def test_files_go_with_the_question(server, steward, tmp_path):
     assert server.sent[0]["question"] == "What?\n\nFile note.txt:\n\nKept."
 
 
+def test_sources_stand_below_the_answer(server, steward, capsys):
+    source = {"number": 2, "name": "leave.txt", "page": 3, "is_cited": True}
+    other = {"number": 1, "name": "other.txt", "page": None, "is_cited": False}
+    server.will("ask", RESULT | {"sources": [source, other]})
+    assert steward("ask", "What?") == 0
+    assert capsys.readouterr().out == "Hi.\n[2] leave.txt, page 3\n[1] other.txt (not cited)\n"
+
+
 def test_question_is_read_from_standard_input(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(Refusal):
@@ -131,13 +147,17 @@ def test_answer_as_json(server, steward, capsys):
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
-    [(402, 3), (429, 3), (401, 4), (403, 6), (404, 6), (400, 2), (422, 2), (500, 7), (599, 5)],
-)
-def test_refusals_have_exit_codes_of_their_own(server, steward, status, code):
+    ("status", "code", "tries"),
+    [
+        (402, 3, 1), (429, 3, 4), (401, 4, 1), (403, 6, 1), (404, 6, 1), (409, 6, 1), (400, 2, 1), (422, 2, 1),
+        (500, 7, 4), (503, 7, 4), (599, 5, 4),
+    ],
+)  # fmt: skip
+def test_refusals_have_exit_codes_of_their_own(server, steward, status, code, tries):
     server.will("ask", httpx.Response(status, json={"detail": "No."}))
     assert steward("ask", "Hello") == code
-    assert len(server.requests) == 1, "what costs goes out once"
+    assert len(server.requests) == tries
+    assert len({*server.keys}) == 1, "what costs is carried out once"
 
 
 def test_refusal_of_a_limit_says_all_of_it(server, steward, capsys):
@@ -158,6 +178,102 @@ def test_reads_are_tried_again(server, steward):
     server.will("assistants", httpx.Response(599), httpx.Response(503), {"results": []})
     assert steward("assistants") == 0
     assert len(server.requests) == 3
+
+
+# again
+
+ANSWER = RESULT | {"sources": []}
+
+
+@pytest.mark.parametrize("failed", [429, 500, 502, 503, 504, 599])
+def test_call_that_costs_is_sent_again_with_its_key(server, steward, failed):
+    server.will("ask", httpx.Response(failed), httpx.Response(failed), ANSWER)
+    assert steward("ask", "Hello") == 0
+    first, *again = server.keys
+    assert again == [first, first]
+    assert first is not None and len(first) == 36
+    assert server.sent == [server.sent[0]] * 3
+    assert server.waits == [0.5, 1.0]
+
+
+def test_each_intent_has_a_key_of_its_own(server, steward):
+    server.will("ask", ANSWER)
+    server.will("keys/k1", httpx.Response(503), httpx.Response(204))
+    for call in (("ask", "Hello"), ("ask", "Hello"), ("keys", "revoke", "k1")):
+        assert steward(*call) == 0
+    asked, asked_again, revoked, revoked_again = server.keys
+    assert len({asked, asked_again, revoked}) == 3
+    assert revoked == revoked_again
+
+
+def test_reads_have_no_key(server, steward):
+    server.will("assistants", {"results": []})
+    assert steward("assistants") == 0
+    assert server.keys == [None]
+
+
+def test_stream_is_begun_again_with_its_key(server, steward, capsys):
+    server.will("chat", httpx.Response(599), httpx.Response(503), stream(("result", RESULT)))
+    assert steward("chat", "Hello") == 0
+    assert len(server.requests) == 3
+    assert len({*server.keys}) == 1
+    assert "k1" in capsys.readouterr().err
+
+
+def test_stream_that_breaks_is_not_asked_for_again(server, steward):
+    """What was printed would come twice."""
+    server.will("chat", stream(("delta", {"text": "Hi", "offset": 0})))
+    assert steward("chat", "Hello") == 5
+    assert len(server.requests) == 1
+
+
+def test_server_says_when(server, steward, capsys):
+    in_a_while = formatdate(time.time() + 30, usegmt=True)
+    server.will(
+        "ask",
+        httpx.Response(429, headers={"Retry-After": "7"}),
+        httpx.Response(503, headers={"Retry-After": in_a_while}),
+        httpx.Response(503, headers={"Retry-After": "soon"}),
+        ANSWER,
+    )
+    assert steward("ask", "Hello") == 0
+    first, second, third = server.waits
+    assert (first, 28 < second <= 30, third) == (7.0, True, 2.0)
+    assert "once more in 7 s" in capsys.readouterr().err
+
+
+def test_server_that_asks_for_more_than_a_minute_is_not_waited_for(server, steward):
+    refusal = httpx.Response(429, headers={"Retry-After": "61"}, json={"detail": "Tomorrow."})
+    server.will("ask", refusal)
+    assert steward("ask", "Hello") == 3
+    assert (len(server.requests), server.waits) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "tries"), [(503, "false", 1), (429, "false", 1), (408, "true", 2)]
+)
+def test_server_says_whether(server, steward, status, said, tries):
+    server.will("ask", httpx.Response(status, headers={"x-should-retry": said}), ANSWER)
+    steward("ask", "Hello")
+    assert len(server.requests) == tries
+
+
+def test_what_was_carried_out_and_failed_is_told_once(server, steward):
+    """The answer to the first try, which was lost: it will not become another."""
+    replayed = httpx.Response(503, headers={"Idempotent-Replayed": "true"}, json={"detail": "Busy."})
+    server.will("ask", httpx.Response(599), replayed)
+    assert steward("ask", "Hello") == 7
+    assert len(server.requests) == 2
+
+
+def test_first_try_that_still_runs_is_waited_for(server, steward, monkeypatch):
+    running = httpx.Response(409, headers={"Retry-After": "1"}, json={"code": "idempotency_in_progress"})
+    server.will("ask", httpx.Response(599), *[running] * 20, ANSWER)
+    assert steward("ask", "Hello") == 0
+    assert server.waits == [0.5, *[1.0] * 20]
+    monkeypatch.setattr(repeating, "MOST_RUNNING_S", 0)
+    server.will("ask", running)
+    assert steward("ask", "Hello") == 6, "but not for ever"
 
 
 def test_wrong_option_is_exit_code_two(server, steward):

@@ -15,6 +15,9 @@ class Feature(models.TextChoices):
     CUSTOM_ASSISTANTS = "custom_assistants", "Own assistants"
     BASIC_MEMORY = "basic_memory", "Basic memory"
     ADVANCED_MEMORY = "advanced_memory", "Advanced memory"
+    EMBED = "embed", "A chat on your own site"
+    IMAGES = "images", "AI images"
+    VOICE = "voice", "Speech and transcription"
 
 
 def label_of(key: str) -> str:

@@ -117,7 +117,7 @@ def test_asked_question_tells_the_passages_that_its_answer_had(caller, acme, own
     body = caller.post("ask", question=f"{question}\n/sim text=30 days [1].", assistant=made.slug).json()
     assert body["answer"] == "30 days [1]."
     (source,) = body["sources"]
-    assert (source["n"], source["document"], source["name"]) == (1, str(document.id), "leave.txt")
+    assert (source["number"], source["document"], source["name"]) == (1, str(document.id), "leave.txt")
     assert source["is_cited"] is True
     assert_paid_once(body, acme, messages=1)
     unheard = caller.post("ask", question=f"{question}\n/sim text=Many.", assistant=made.slug).json()

@@ -2,10 +2,15 @@
 
 import json
 
+import httpx
 import pytest
+from steward_cli import service
 from steward_cli.main import run
 
+from assistants.models import Run
+from tenants.scope import enter
 from tests import factories
+from usage.models import LedgerEntry
 
 
 @pytest.fixture
@@ -40,3 +45,30 @@ def test_journey_from_a_question_to_a_receipt_that_verifies(steward, capsys, tmp
     altered = (tmp_path / "receipt.json").read_text().replace("gpt-4o-mini", "gpt-4o-main")
     (tmp_path / "altered.json").write_text(altered)
     assert steward("receipts", "verify", "altered.json") == 1
+
+
+@pytest.mark.parametrize("command", ["ask", "chat"])
+def test_call_whose_first_answer_is_lost_is_paid_once(steward, acme, capsys, monkeypatch, command):
+    """Carried out, and its answer lost on the way: the next try gets it, whole or as the stream that it is."""
+    sent, send = [], httpx.Client.send
+
+    def losing(client, request, **options):
+        answer = send(client, request, **options)
+        sent.append(request.headers["idempotency-key"])
+        if len(sent) == 1:
+            answer.close()
+            raise httpx.ReadError("lost", request=request)
+        return answer
+
+    monkeypatch.setattr(httpx.Client, "send", losing)
+    monkeypatch.setattr(service, "sleep", lambda seconds: None)
+    with enter(acme):
+        before = Run.objects.exclude(kind=Run.Kind.TITLE).count()
+    paid = LedgerEntry.objects.filter(workspace_id=acme.id).count()
+    assert steward(command, "Count\n/sim text=One two.") == 0
+    assert capsys.readouterr().out.startswith("One two.\n")
+    assert len(sent) >= 2
+    assert len({*sent}) == 1
+    with enter(acme):
+        assert Run.objects.exclude(kind=Run.Kind.TITLE).count() == before + 1
+    assert LedgerEntry.objects.filter(workspace_id=acme.id).count() == paid + 1

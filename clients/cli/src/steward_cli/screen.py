@@ -64,3 +64,9 @@ def paid(body: dict[str, Any]) -> None:
 def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
     err.print(f"wrote {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def waits(seconds: float) -> None:
+    """Said where it is long enough to wonder."""
+    if seconds >= 2:
+        err.print(f"Not now, says the server; once more in {seconds:.0f} s.", style="dim", highlight=False)

@@ -1,19 +1,20 @@
-"""Steward's REST API. Reads are tried again; a call that costs goes out once, and says so when its answer is lost."""
+"""Steward's REST API. What fails in passing is sent again; each call that changes something has its Idempotency-Key."""
 
 import json
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from time import sleep
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
-from steward_cli import refusals
+from steward_cli import refusals, screen
 from steward_cli.refusals import Refusal
+from steward_cli.repeating import Tries
 from steward_cli.settings import Settings
 
-TRIES = 3
-WAIT_S = 0.5
+IDEMPOTENCY_KEY = "Idempotency-Key"
 # Model work takes its time; to connect does not.
 TIMEOUT = httpx.Timeout(600, connect=10)
 
@@ -29,42 +30,50 @@ class Service:
         self._client = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT, transport=transport)
 
     def get(self, path: str, **query: Any) -> Any:
-        for left in reversed(range(TRIES)):
-            try:
-                response = self._client.get(path, params=query)
-            except httpx.TransportError as error:
-                if not left:
-                    raise _unreachable(error) from error
-            else:
-                if response.status_code not in (502, 503, 504) or not left:
-                    return _body(response)
-            time.sleep(WAIT_S * (TRIES - left))
-        raise AssertionError("the last try returns or raises")
+        return _body(self._sent(self._client.build_request("GET", path, params=query)))
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return _body(self._send("POST", path, json=body))
+        return _body(self._sent(self._unsafe("POST", path, json=body)))
 
     def delete(self, path: str) -> Any:
-        return _body(self._send("DELETE", path))
-
-    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return self._client.request(method, path, **options)
-        except httpx.TransportError as error:
-            raise _unreachable(error) from error
+        return _body(self._sent(self._unsafe("DELETE", path)))
 
     @contextmanager
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[Iterator[tuple[str, dict[str, Any]]]]:
-        """Server-sent events as (name, data)."""
-        headers = {"Accept": "text/event-stream"}
-        try:
-            with self._client.stream("POST", path, json=body, headers=headers) as response:
-                if response.status_code >= 400:
-                    response.read()
-                    _body(response)
+        """Server-sent events as (name, data). What has begun to come is not asked for again."""
+        request = self._unsafe("POST", path, json=body, headers={"Accept": "text/event-stream"})
+        with closing(self._sent(request, stream=True)) as response:
+            if response.is_error:
+                _body(response)
+            try:
                 yield _events(response)
-        except httpx.TransportError as error:
-            raise _unreachable(error) from error
+            except httpx.TransportError as error:
+                raise _unreachable(error) from error
+
+    def _unsafe(self, method: str, path: str, **options: Any) -> httpx.Request:
+        """With a key of its own: however often this request is sent, it is carried out once."""
+        headers = {IDEMPOTENCY_KEY: str(uuid4()), **options.pop("headers", {})}
+        return self._client.build_request(method, path, headers=headers, **options)
+
+    def _sent(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """The last answer; one with an error is read already. Raises Refusal where there was none."""
+        tries = Tries()
+        while True:
+            answer, lost = None, None
+            try:
+                answer = self._client.send(request, stream=stream)
+                if not answer.is_error:
+                    return answer
+                answer.read()
+            except httpx.TransportError as error:
+                lost = error
+            wait_s = tries.again_after(None if lost else answer)
+            if wait_s is None and lost is not None:
+                raise _unreachable(lost) from lost
+            if wait_s is None and answer is not None:
+                return answer
+            screen.waits(wait_s or 0.0)
+            sleep(wait_s or 0.0)
 
 
 def _events(response: httpx.Response) -> Iterator[tuple[str, dict[str, Any]]]:

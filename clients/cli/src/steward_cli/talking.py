@@ -79,7 +79,9 @@ def ask(
     screen.say(found["answer"])
     for source in found["sources"]:
         page = f", page {source['page']}" if source["page"] else ""
-        screen.say(f"[{source['n']}] {source['name']}{page}{'' if source['is_cited'] else ' (not cited)'}")
+        screen.say(
+            f"[{source['number']}] {source['name']}{page}{'' if source['is_cited'] else ' (not cited)'}"
+        )
     screen.paid(found)
 
 
