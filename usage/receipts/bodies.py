@@ -51,12 +51,11 @@ def salted_hash(salt: bytes, value: Any) -> str:
 
 
 def of_receipt(receipt_id: UUID, run: SettledRun, prices: Sequence[PriceRow]) -> dict[str, Any]:
-    """Of what was held only amounts, not the limits' own lines: those tell the platform's figures too."""
-    actual, settlement, hold = run.settlement.actual, run.settlement, run.settlement.held
+    settlement, actual = run.settlement, run.settlement.actual
+    hold = settlement.held  # amounts only: the limits' own lines tell the platform's figures too
     amounts = {name: amount for name, amount in vars(actual).items() if type(amount) is int}
-    later = {"recorded": "later"} if run.is_late else {}
     return {
-        **later,
+        **({"recorded": "later"} if run.is_late else {}),
         "type": "receipt",
         "version": VERSION,
         "receipt_id": receipt_id,

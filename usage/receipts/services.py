@@ -22,7 +22,7 @@ from usage.receipts.settled import SettledRun
 from usage.receipts.verdicts import Problem, Verdict, Verdicts
 
 WAKE_ONCE_S = 10
-GATHER_S = 0.5
+GATHER_S = 1
 """Settlements so close to each other are numbered together: the tree grows once for all of them."""
 logger = logging.getLogger(__name__)
 
