@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("accounts.members.api_urls")),
     path("", include("accounts.workspaces.api_urls")),
     path("", include("accounts.auditlog.api_urls")),
+    path("", include("accounts.privacy.api_urls")),
     path("", include("accounts.tokens.api_urls")),
     path("", include("accounts.webhooks.api_urls")),
     path("", include("usage.statements.api_urls")),
@@ -19,6 +20,8 @@ urlpatterns = [
     path("", include("assistants.documents.api_urls")),
     path("", include("assistants.memory.api_urls")),
     path("", include("assistants.generation.api_urls")),
+    path("", include("assistants.providers.api_urls")),
+    path("", include("assistants.tools.api_urls")),
     path("", include("usage.receipts.api_urls")),
     path("", include("billing.api_urls")),
 ]

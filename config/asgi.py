@@ -168,5 +168,3 @@ application = Application()
 ports.web_started()
 gc.collect()
 gc.freeze()
-# A page makes tens of thousands of objects that go with it: looked through every 700 of them, it waits for that.
-gc.set_threshold(20_000, 20, 50)

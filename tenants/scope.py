@@ -119,7 +119,7 @@ def current_workspace() -> WorkspaceRef:
 
 @contextmanager
 def enter(workspace: WorkspaceRef) -> Iterator[None]:
-    """For the middleware, which has looked the workspace up already; everybody else uses `workspace_scope`."""
+    """For who has just looked the workspace up, as the middleware has; everybody else uses `workspace_scope`."""
     former = connection.tenant
     connection.set_tenant(workspace)
     try:

@@ -4,6 +4,8 @@
 own transactional tests are refused: their flush would TRUNCATE append-only tables, which the database forbids.
 """
 
+import gc
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
@@ -15,11 +17,20 @@ from django.test.utils import CaptureQueriesContext
 from psycopg import sql
 
 from billing.plans import services as plans
-from tests import factories, sweep
+from tenants.models import Workspace
+from tests import factories, spares, sweep
 from tests.dns import dns_zone  # noqa: F401  a fixture
 from tests.factories import Cast, Person
 from usage import prices
 from usage.features import queries as features
+
+FEW_SPARES, MANY_SPARES = 4, 24
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: it is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -30,22 +41,59 @@ def django_db_setup(
     django_db_createdb,
     django_db_modify_db_settings,
 ) -> Iterator[None]:
-    """Creates the test database with the product's own migration command."""
+    """Creates the test database with the product's own migration command; of a parallel run one process does, and the
+    others take copies."""
     keep = django_db_keepdb and not django_db_createdb
     with django_db_blocker.unblock():
         own_name = settings.DATABASES["default"]["NAME"]
         name = connection.creation._get_test_db_name()
-        connection.creation._create_test_db(verbosity=0, autoclobber=True, keepdb=keep)
+        if keep or not _copy_of_the_run(name):
+            _make_database(name, keep=keep)
+            spares.make_ready(FEW_SPARES)
         _use_database(name)
-        call_command("migrate_all", verbosity=0, stdout=_Silence())
-        prices.load_published()
-        plans.sync_plans(local=True, write=_Silence().write)
-        connection.close()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Workspace, "create_schema", spares.create_schema)
+        yield
     with django_db_blocker.unblock():
         _use_database(own_name)
         if not django_db_keepdb:
             _drop_database(name)
+
+
+def _make_database(name: str, *, keep: bool = False) -> None:
+    if not keep:
+        _drop_database(name)
+    with connection._nodb_cursor() as cursor:
+        cursor.execute("SELECT FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone() is None:
+            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    _use_database(name)
+    call_command("migrate_all", verbosity=0, stdout=_Silence())
+    prices.load_published()
+    plans.sync_plans(local=True, write=_Silence().write)
+
+
+def _copy_of_the_run(name: str) -> bool:
+    """Copies the database that the first process of a parallel run makes. False, doing nothing, outside such a run."""
+    run, own_name = os.environ.get("PYTEST_XDIST_TESTRUNUID"), settings.DATABASES["default"]["NAME"]
+    if run is None:
+        return False
+    source = f"{own_name}_of_run"
+    with connection._nodb_cursor() as cursor:
+        # one at a time, until this cursor is closed
+        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", [source])
+        cursor.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [source]
+        )
+        if cursor.fetchone() != (run,):
+            _make_database(source)
+            spares.make_ready(MANY_SPARES)
+            _use_database(own_name)
+            cursor.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(source), run))
+        _drop_database(name)
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        cursor.execute(copy.format(sql.Identifier(name), sql.Identifier(source)))
+    return True
 
 
 class _Silence:

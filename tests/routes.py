@@ -251,7 +251,7 @@ WORKSPACE |= {
 ASKED = {"call_id": "call"}
 WORKSPACE |= {
     "tool-choices": Route(SEES),
-    "tool-choice-forget": Route(FORGETS, ids=ONE_ASSISTANT, data={"tool": "web_page"}, works_read_only=True),
+    "tool-choice-forget": Route(FORGETS, ids=ONE_ASSISTANT, data={"tool": "{tool}"}, works_read_only=True),
     "tool-approve": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
     "tool-refuse": Route({"POST": ("chat", 303)}, ids=ASKED, data={"for": "once"}),
 }
@@ -457,7 +457,11 @@ API = {
     "generate": Route({"POST": ("chat", 200)}, data={"description": "A greeting"}, streams=True),
     "analyze": Route({"POST": ("chat", 200)}, data={"code": "print(1)"}, streams=True),
     # Nobody has one: tests/assistants/generation/test_resume_api.py.
-    "resume": Route({"GET": ("view", 404), "POST": ("chat", 202)}, data={"text": "I bake."}),
+    "resume": Route(
+        {"GET": ("view", 404), "POST": ("chat", 202), "DELETE": ("chat", 404)},
+        data={"text": "I bake."},
+        works_read_only=frozenset({"DELETE"}),
+    ),
     "run-result": Route(SEES, ids={"run_id": "run"}),
     "usage-current": Route(SEES),
     "usage-history": Route(SEES),
@@ -622,6 +626,74 @@ API |= {
     "memory-refusal": Route({"DELETE": ("view", 204)}, ids={"refusal_id": "refusal"}, works_read_only=True),
     "memory-relations": Route(SEES),
     "memory-entities": Route(SEES),
+}
+
+# Own providers, tools that ask, notices. More in tests/assistants/providers, tests/assistants/tools and
+# tests/billing/test_notices_api.py.
+FORGETS_ONE = {"DELETE": ("view", 204)}
+API |= {
+    "model-list": Route(BUILDS),
+    "provider-list": Route(MANAGES | {"POST": ("workspace:manage", 201)}, data=PROVIDER),
+    "provider-detail": Route(
+        MANAGES | {"PATCH": ("workspace:manage", 200), "DELETE": ("workspace:manage", 204)},
+        ids=ONE_PROVIDER,
+        data={"name": "Swept"},
+        shared=True,
+        works_read_only=DELETES,
+    ),
+    "provider-key": Route(
+        MANAGES | {"PUT": ("workspace:manage", 200), "DELETE": ("workspace:manage", 204)},
+        ids=ONE_PROVIDER,
+        data={"key": "sk-swept"},
+        shared=True,
+    ),
+    "provider-switch": Route(
+        MANAGES | {"PUT": ("workspace:manage", 200)}, ids=ONE_PROVIDER, data={"is_on": False}, shared=True
+    ),
+    "provider-test": Route({"POST": ("workspace:manage", 200)}, ids=ONE_PROVIDER, shared=True),
+    # It has none.
+    "provider-models": Route(
+        MANAGES | {"PATCH": ("workspace:manage", 409)},
+        ids=ONE_PROVIDER,
+        data={"models": [{"id": 1, "is_chosen": True, "has_vision": False}]},
+        shared=True,
+    ),
+    "tool-list": Route(BUILDS),
+    "run-tool-calls": Route(SEES, ids={"run_id": "run"}),
+    "tool-call-list": Route(SEES),
+    "tool-call-detail": Route(SEES, ids=ASKED),
+    "tool-call-approve": Route({"POST": ("chat", 200)}, ids=ASKED),
+    "tool-call-refuse": Route({"POST": ("chat", 200)}, ids=ASKED, data={"always": True}),
+    "tool-choice-list": Route(SEES),
+    "tool-choice-detail": Route(
+        SEES | FORGETS_ONE, ids=ONE_ASSISTANT | {"tool": "tool"}, works_read_only=DELETES
+    ),
+    # Without a picture; with one: tests/assistants/builder/test_extras_api.py.
+    "assistant-avatar": Route(
+        {"GET": ("view", 404), "PUT": ("assistants:manage", 415), "DELETE": ("assistants:manage", 204)},
+        ids=ONE_ASSISTANT,
+        shared=True,
+    ),
+    "assistant-feedback": Route(BUILDS, ids=ONE_ASSISTANT, shared=True),
+    "assistant-version": Route(BUILDS, ids=VERSION, shared=True),
+    "assistant-templates": Route(BUILDS),
+    "assistant-trials": Route(
+        {"POST": ("assistants:manage", 201)}, data={"draft": {"model": "gpt-4o-mini"}, "question": "Hello"}
+    ),
+    "notice-list": Route(SEES),
+    "notice-detail": Route({"DELETE": ("workspace:manage", 204)}, ids={"notice_id": "notice"}, shared=True),
+    "members-leave": Route({"POST": ("view", 204)}, works_read_only=True),
+    "workspace-logo": Route(
+        {"GET": ("view", 404), "PUT": ("workspace:manage", 415), "DELETE": ("workspace:manage", 204)},
+        ids={"workspace_id": "workspace"},
+        shared=True,
+    ),
+    "export-list": Route(OWNS | {"POST": ("workspace:own", 202)}, works_read_only=True),
+    "export-detail": Route(OWNS, ids={"export_id": "export"}, shared=True),
+    "resume-profile": Route(
+        {"GET": ("view", 404), "PUT": ("chat", 404), "DELETE": ("chat", 404)}, works_read_only=DELETES
+    ),
+    "resume-fill": Route({"POST": ("chat", 404)}),
 }
 
 # /v1/, with an API key only.

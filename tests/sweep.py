@@ -94,6 +94,7 @@ class Things:
     memory: UUID = UUID(int=0)
     refusal: UUID = UUID(int=0)
     call: UUID = UUID(int=0)
+    tool: str = ""
     provider: UUID = UUID(int=0)
     follow_up: UUID = UUID(int=0)
     visitor_talk: UUID = UUID(int=0)
@@ -108,6 +109,7 @@ NOBODYS: dict[str, Any] = {
     "limit": 10**9,
     "stop": 10**9,
     "notice": 10**9,
+    "tool": "no-tool",
     "month": "1999-01",
 }
 
@@ -173,7 +175,7 @@ def _provider(mark: str) -> Provider:
     """Its key opens nowhere, so that no test of it leaves the house."""
     now = timezone.now()
     return Provider.objects.create(
-        name=f"Models {mark}", slug=uuid4().hex[:20], kind="compatible", base_url="https://models.example/v1",
+        name=f"Models {mark} {uuid4().hex[:6]}", slug=uuid4().hex[:20], kind="compatible", base_url="https://models.example/v1",
         key_sealed=b"of no secret", created_at=now, updated_at=now,
     )  # fmt: skip
 
@@ -317,8 +319,14 @@ def send(
 
 
 def is_write(statement: str) -> bool:
-    """Not counted: that a key was used, and sessions with what the audit log says of them."""
-    uncounted = ('"last_used_at"', "django_session", "'session.entered'", "tenants_sealingkey")
+    """Not counted: that a key was used or a session seen, and sessions with what the audit log says of them."""
+    uncounted = (
+        '"last_used_at"',
+        '"last_seen_at"',
+        "django_session",
+        "'session.entered'",
+        "tenants_sealingkey",
+    )
     return statement.startswith(("INSERT", "UPDATE", "DELETE")) and not any(
         text in statement for text in uncounted
     )

@@ -165,7 +165,8 @@ def test_queued_run_is_refused_when_the_workspace_was_restricted_meanwhile(db, a
 
     claim = holds.claim(run.id)
     factories.give_rights(acme.id, *Feature.values, restricted=OVERDUE)
-    assert turns._prepare(acme.id, claim, 0.0) == (None, "workspace_restricted")
+    with workspace_scope(acme.id):
+        assert turns._prepare(acme, claim, 0.0) == (None, "workspace_restricted")
 
 
 def test_queued_run_goes_on_in_a_workspace_that_is_not_restricted(db, acme, owner):
@@ -173,7 +174,8 @@ def test_queued_run_goes_on_in_a_workspace_that_is_not_restricted(db, acme, owne
         run = factories.ask(owner.member).run
     from usage.holds import services as holds
 
-    job, refusal = turns._prepare(acme.id, holds.claim(run.id), 0.0)
+    with workspace_scope(acme.id):
+        job, refusal = turns._prepare(acme, holds.claim(run.id), 0.0)
     assert job is not None and refusal == ""
 
 

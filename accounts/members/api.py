@@ -58,6 +58,17 @@ class MemberDetail(APIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
+@open_while_read_only
+class MemberLeave(APIView):
+    required_permissions = {"POST": Permission.VIEW}
+
+    @extend_schema(summary="Leave the workspace", request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """The caller’s keys and streams here end within a second. 409 `last_owner` for who alone owns it."""
+        services.leave(member=member_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 class InvitationList(ListAPIView):
     """Invitations that were not answered, expired ones among them, newest first."""
 

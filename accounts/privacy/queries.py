@@ -128,6 +128,14 @@ def list_workspace_exports(workspace_id: UUID) -> list[ExportJob]:
     return list(rows.order_by("-created_at")[:SHOWN_EXPORTS])
 
 
+def get_workspace_export(*, export_id: UUID, workspace_id: UUID) -> ExportJob:
+    """However far it is. Raises ExportGone."""
+    found = ExportJob.objects.filter(id=export_id, workspace_id=workspace_id).first()
+    if found is None:
+        raise refusals.ExportGone()
+    return found
+
+
 def access_export(*, export_id: UUID, user_id: UUID, now: datetime) -> ExportJob:
     """A person's own export that can be downloaded. Raises ExportGone."""
     # SECURITY: a person gets their own data only.

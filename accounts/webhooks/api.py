@@ -4,15 +4,15 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.permissions import Permission, open_while_read_only
 from accounts.requests import member_of
 from accounts.webhooks import serializers, tries
 from config.pagination import CursorPagination
+from config.sparse import APIView, ListAPIView
 from tenants.models import WebhookDelivery, WebhookEndpoint
 from tenants.webhooks import queries, services
 from tenants.webhooks.services import Caller
@@ -30,7 +30,7 @@ def _with_secret(endpoint: WebhookEndpoint, secret: str, code: int) -> Response:
     return Response(serializers.WebhookWithSecretSerializer(endpoint).data, status=code)
 
 
-class WebhookList(generics.ListAPIView):
+class WebhookList(ListAPIView):
     """The workspace’s webhooks, newest first."""
 
     serializer_class = serializers.WebhookSerializer
@@ -109,7 +109,7 @@ class NewestFirst(CursorPagination):
     ordering = ("-id", "-message_id")
 
 
-class DeliveryList(generics.ListAPIView):
+class DeliveryList(ListAPIView):
     """What was sent and what waits, newest first, each with its tries. Kept for 30 days."""
 
     serializer_class = serializers.DeliverySerializer

@@ -8,8 +8,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,12 +20,14 @@ from accounts.permissions import Permission
 from accounts.requests import member_of, person_of
 from accounts.workspaces import queries, serializers, services
 from config import errors
+from config.parsers import uploaded
 from config.sparse import APIView, ListAPIView
-from tenants import slugs
+from tenants import pictures, slugs
 from tenants.models import Workspace
 from tenants.settings import services as settings_services
 
 CURRENT = "current"
+AS_PICTURE = {(200, "image/png"): OpenApiResponse(OpenApiTypes.BINARY, "Within 480 × 160 pixels")}
 
 
 class NeedsPerson(errors.Forbidden):
@@ -85,6 +90,44 @@ class WorkspaceDetail(APIView):
         return Response(_body(request))
 
 
+class WorkspaceLogo(APIView):
+    """Whoever knows `logo_url` of the workspace sees it: mails and the sign-in page show it."""
+
+    parser_classes = [MultiPartParser]
+    required_permissions = {
+        "GET": Permission.VIEW,
+        "PUT": Permission.WORKSPACE_MANAGE,
+        "DELETE": Permission.WORKSPACE_MANAGE,
+    }
+
+    @extend_schema(summary="Read the workspace’s logo", responses=AS_PICTURE)
+    def get(self, request: Request, workspace_id: str) -> HttpResponse:
+        """404 where it has none."""
+        _refuse_others(request, workspace_id)
+        return pictures.respond(_shown(request).logo)
+
+    @extend_schema(
+        summary="Give the workspace a logo",
+        request={"multipart/form-data": serializers.LogoSerializer},
+        responses=serializers.WorkspaceSerializer,
+    )
+    def put(self, request: Request, workspace_id: str) -> Response:
+        """PNG, JPEG or WebP of up to 2 MB, on pages and in mails."""
+        _refuse_others(request, workspace_id)
+        member = member_of(request)
+        settings_services.set_logo(
+            workspace_id=member.workspace_id, upload=uploaded(request), actor=member.actor
+        )
+        return Response(_body(request))
+
+    @extend_schema(summary="Remove the workspace’s logo", responses={204: None})
+    def delete(self, request: Request, workspace_id: str) -> Response:
+        _refuse_others(request, workspace_id)
+        member = member_of(request)
+        settings_services.remove_logo(workspace_id=member.workspace_id, actor=member.actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
 def _refuse_others(request: Request, workspace_id: str) -> None:
     # SECURITY: the request is inside its own workspace; no address leads into another.
     if workspace_id not in (CURRENT, str(member_of(request).workspace_id)):
@@ -92,6 +135,9 @@ def _refuse_others(request: Request, workspace_id: str) -> None:
 
 
 def _body(request: Request, workspace: Workspace | None = None) -> dict[str, Any]:
+    return dict(serializers.WorkspaceSerializer(_shown(request, workspace)).data)
+
+
+def _shown(request: Request, workspace: Workspace | None = None) -> Workspace:
     wanted = workspace.id if workspace else member_of(request).workspace_id
-    shown = queries.get_of_person(person_of(request).id, wanted)
-    return dict(serializers.WorkspaceSerializer(shown).data)
+    return queries.get_of_person(person_of(request).id, wanted)

@@ -40,6 +40,10 @@ class WorkspaceCreateSerializer(serializers.Serializer):
     timezone = serializers.CharField(max_length=64, required=False, default="UTC")
 
 
+class LogoSerializer(serializers.Serializer):
+    file = serializers.FileField()
+
+
 class WorkspaceChangeSerializer(serializers.Serializer):
     """Each field may be left out."""
 

@@ -32,18 +32,25 @@ class AssistantList(ListAPIView):
     required_permissions = {"GET": Permission.VIEW, "POST": MANAGE}
 
     def get_queryset(self) -> QuerySet[Assistant]:
-        return queries.list_assistants(member_of(self.request))
+        form = serializers.AssistantFilterSerializer(data=self.request.query_params)
+        form.is_valid(raise_exception=True)
+        wanted = queries.list_archived if form.validated_data["archived"] else queries.list_assistants
+        return wanted(member_of(self.request))
+
+    @extend_schema(parameters=[serializers.AssistantFilterSerializer])
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Those that the caller may use."""
+        return self.list(request, *args, **kwargs)
 
     @extend_schema(
-        request=serializers.AssistantWriteSerializer, responses={201: serializers.AssistantDetailSerializer}
+        request=serializers.AssistantCreateSerializer, responses={201: serializers.AssistantDetailSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Makes an assistant; what is not said has its default."""
+        """Makes an assistant; what is not said is as its template has it, or has its default."""
         member = member_of(request)
-        form = serializers.AssistantWriteSerializer(data=request.data, context={"member": member})
+        form = serializers.AssistantCreateSerializer(data=request.data, context={"member": member})
         form.is_valid(raise_exception=True)
-        said = {name: value for name, value in form.validated_data.items() if name != "base"}
-        made = services.create_assistant(member=member, **said)
+        made = services.create_assistant(member=member, **form.validated_data)
         return Response(_body(made), status=status.HTTP_201_CREATED)
 
 

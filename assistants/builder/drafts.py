@@ -11,6 +11,7 @@ from assistants.models import Assistant, Run
 from assistants.prompting.types import Ask
 
 DRAFTED = "drafted_knowledge"
+MOST_TOLD = 20
 MOST_TURNS = 8
 """Earlier turns of a test that the next question follows."""
 

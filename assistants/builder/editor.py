@@ -9,7 +9,7 @@ from django.shortcuts import render
 
 from accounts.links import page_url
 from accounts.requests import MemberRequest
-from assistants.builder import forms, presenters, queries, templates, versions
+from assistants.builder import drafts, forms, presenters, queries, templates, versions
 from assistants.builder.forms import AssistantForm, AvatarForm
 from assistants.models import Assistant, Run
 from config import errors
@@ -117,7 +117,7 @@ def _limit_form(assistant: Assistant) -> LimitForm:
 def trials_in(request: MemberRequest) -> list[Run]:
     """The turns that stand in the test panel."""
     ids = []
-    for text in request.POST.getlist("told")[-20:]:
+    for text in request.POST.getlist("told")[-drafts.MOST_TOLD :]:
         try:
             ids.append(UUID(text))
         except ValueError:

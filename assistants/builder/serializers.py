@@ -1,25 +1,47 @@
+from collections.abc import Mapping
 from typing import Any
 
+from django.urls import reverse
 from rest_framework import serializers
 
-from assistants.builder import choices, content
+from assistants.builder import choices, content, drafts, templates, trials
 from assistants.builder.content import MAX_FALLBACKS, MAX_STARTERS, STARTER_LENGTH
 from assistants.models import Assistant, AssistantVersion
 
+NO_MODEL = "A draft of nothing that is saved needs a model."
 
-class AssistantSerializer(serializers.ModelSerializer):
+
+class PicturedSerializer(serializers.ModelSerializer):
+    """`avatar_url`: null where it has no picture. It changes with the picture, so that it may be kept."""
+
+    avatar_url = serializers.SerializerMethodField()
+
+    def get_avatar_url(self, row: Assistant) -> str | None:
+        if not row.avatar:
+            return None
+        mark = row.avatar.rsplit("/", 1)[-1].removesuffix(".png")
+        return f"{reverse('api:assistant-avatar', args=[row.id])}?v={mark}"
+
+
+class AssistantSerializer(PicturedSerializer):
     """As everybody who may ask it sees it."""
 
     class Meta:
         model = Assistant
         fields = [
-            "id", "name", "slug", "description", "model", "max_output_tokens", "starters", "visibility", "created_at",
-            "updated_at",
+            "id", "name", "slug", "description", "model", "max_output_tokens", "starters", "visibility", "avatar_url",
+            "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = fields
 
 
-class AssistantDetailSerializer(serializers.ModelSerializer):
+class AssistantFilterSerializer(serializers.Serializer):
+    archived = serializers.BooleanField(
+        required=False, default=False, help_text="Those that were put away, instead."
+    )
+
+
+class AssistantDetailSerializer(PicturedSerializer):
     """What is in use, for who may change it. `pinned_number`: the version in use when it is not the last one saved."""
 
     knowledge = serializers.SerializerMethodField()
@@ -29,7 +51,7 @@ class AssistantDetailSerializer(serializers.ModelSerializer):
         model = Assistant
         fields = [
             "id", "slug", *content.COLUMNS, "knowledge", "visibility", "members", "template", "pinned_number",
-            "created_at", "updated_at", "archived_at",
+            "avatar_url", "created_at", "updated_at", "archived_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -78,8 +100,104 @@ class AssistantWriteSerializer(serializers.Serializer):
         return attrs
 
 
+class AssistantCreateSerializer(AssistantWriteSerializer):
+    """`template`: what is not said is taken from it; the model is not."""
+
+    base = None  # type: ignore[assignment]  # of nothing yet
+    template = serializers.ChoiceField(choices=templates.ORDER, required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        chosen = data.get("template") if isinstance(data, Mapping) else None
+        if isinstance(chosen, str) and chosen in templates.ORDER:
+            data = {**templates.get(chosen).initial, **data}
+        return super().to_internal_value(data)
+
+
 class AssistantVersionSerializer(serializers.ModelSerializer):
     class Meta:
         model = AssistantVersion
         fields = ["id", "number", "snapshot", "note", "created_at"]
         read_only_fields = fields
+
+
+class VersionQuerySerializer(serializers.Serializer):
+    against = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**31 - 1, help_text="A number; else the version before."
+    )
+
+
+class AssistantVersionDetailSerializer(AssistantVersionSerializer):
+    """`changed`: names of what differs from the version that it is held against."""
+
+    changed = serializers.ListField(child=serializers.CharField())
+
+    class Meta(AssistantVersionSerializer.Meta):
+        fields = [*AssistantVersionSerializer.Meta.fields, "changed"]
+        read_only_fields = fields
+
+
+class TallySerializer(serializers.Serializer):
+    """Thumbs of all who gave one. `percent_good` is rounded down, 0 without any."""
+
+    good = serializers.IntegerField()
+    bad = serializers.IntegerField()
+    total = serializers.IntegerField()
+    percent_good = serializers.IntegerField()
+
+
+class TemplateSerializer(serializers.Serializer):
+    """An assistant to begin with: everything but the model. `needs`: what to do once, so that it works as meant."""
+
+    key = serializers.CharField()
+    name = serializers.CharField()
+    summary = serializers.CharField()
+    description = serializers.CharField()
+    instructions = serializers.CharField()
+    temperature = serializers.DecimalField(max_digits=3, decimal_places=2)
+    max_output_tokens = serializers.IntegerField()
+    tools = serializers.ListField(child=serializers.CharField())
+    uses_memory = serializers.BooleanField()
+    starters = serializers.ListField(child=serializers.CharField())
+    needs = serializers.CharField()
+
+
+class TemplatePageSerializer(serializers.Serializer):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = TemplateSerializer(many=True)
+
+
+class DraftSerializer(AssistantWriteSerializer):
+    """What the test asks, saved or not."""
+
+    name = serializers.CharField(max_length=80, required=False)
+    model = serializers.CharField(max_length=120, required=False)
+    visibility = members = base = None  # type: ignore[assignment]  # of no answer
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Its models are the service's to judge, which knows those of the saved one."""
+        return attrs
+
+
+class AssistantTrialSerializer(serializers.Serializer):
+    """`assistant`: the saved one, whose limits hold; what `draft` does not say is as it was saved last. `earlier`: runs
+    of the test so far, which the question follows."""
+
+    question = serializers.CharField(max_length=trials.MAX_TEXT)
+    assistant = serializers.UUIDField(required=False, allow_null=True, default=None)
+    draft = DraftSerializer(required=False)
+    earlier = serializers.ListField(
+        child=serializers.UUIDField(), required=False, max_length=drafts.MOST_TOLD, default=list
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["assistant"] is None and not attrs.get("draft", {}).get("model"):
+            raise serializers.ValidationError({"draft": {"model": NO_MODEL}}, code="required")
+        return attrs
+
+
+class AssistantTrialStartedSerializer(serializers.Serializer):
+    """Watch `events_url`, or read the run."""
+
+    run = serializers.UUIDField()
+    events_url = serializers.CharField()

@@ -7,15 +7,15 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.permissions import Member, Permission
+from accounts.permissions import Member, Permission, open_while_read_only
 from accounts.requests import member_of
 from assistants.documents import profiles, queries, resumes, services, words
 from assistants.documents.presenters import LIVE
 from assistants.models import Document, ResumeProfile
 from config import errors
 from config.parsers import JSONParser
+from config.sparse import APIView
 
 MAX_TEXT = 200_000
 
@@ -33,23 +33,25 @@ class ResumeUploadSerializer(serializers.Serializer):
 
 
 class ExperienceSerializer(serializers.Serializer):
-    role = serializers.CharField(allow_blank=True)
-    organisation = serializers.CharField(allow_blank=True)
-    period = serializers.CharField(allow_blank=True)
-    summary = serializers.CharField(allow_blank=True)
+    role = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
+    organisation = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
+    period = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
+    summary = serializers.CharField(allow_blank=True, max_length=profiles.LONG)
 
 
 class EducationSerializer(serializers.Serializer):
-    degree = serializers.CharField(allow_blank=True)
-    institution = serializers.CharField(allow_blank=True)
-    period = serializers.CharField(allow_blank=True)
+    degree = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
+    institution = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
+    period = serializers.CharField(allow_blank=True, max_length=profiles.SHORT)
 
 
 class ProfileSerializer(serializers.Serializer):
-    summary = serializers.CharField(allow_blank=True)
-    experience = ExperienceSerializer(many=True)
-    skills = serializers.ListField(child=serializers.CharField())
-    education = EducationSerializer(many=True)
+    summary = serializers.CharField(allow_blank=True, max_length=profiles.LONG)
+    experience = ExperienceSerializer(many=True, max_length=profiles.MAX_ENTRIES)  # type: ignore[call-arg]  # of the list
+    skills = serializers.ListField(
+        child=serializers.CharField(max_length=profiles.SHORT), max_length=profiles.MAX_SKILLS
+    )
+    education = EducationSerializer(many=True, max_length=profiles.MAX_ENTRIES)  # type: ignore[call-arg]  # of the list
 
 
 class ResumeProblemSerializer(serializers.Serializer):
@@ -71,10 +73,10 @@ class ResumeSerializer(serializers.Serializer):
 
 
 class Resume(APIView):
-    required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT}
+    required_permissions = {"GET": Permission.VIEW, "POST": Permission.CHAT, "DELETE": Permission.CHAT}
     parser_classes = [JSONParser, parsers.MultiPartParser]
 
-    @extend_schema(responses=ResumeSerializer)
+    @extend_schema(summary="Read one’s résumé", responses=ResumeSerializer)
     def get(self, request: Request) -> Response:
         """How far the caller's résumé has come, and its profile as soon as that is there."""
         return Response(_body(_mine(member_of(request))))
@@ -95,6 +97,62 @@ class Resume(APIView):
             document = _mine(member)
         return Response(_body(document), status=status.HTTP_202_ACCEPTED)
 
+    @extend_schema(summary="Delete one’s résumé", responses={204: None})
+    @open_while_read_only
+    def delete(self, request: Request) -> Response:
+        """With its profile and its file. Nobody can take that back."""
+        member = member_of(request)
+        services.delete(member=member, document=_mine(member))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ResumeProfileDetail(APIView):
+    required_permissions = {"GET": Permission.VIEW, "PUT": Permission.CHAT, "DELETE": Permission.CHAT}
+
+    @extend_schema(summary="Read one’s profile", responses=ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        """Empty until it was written, by a model from the résumé or by hand."""
+        return Response(_row_of(member_of(request)).profile)
+
+    @extend_schema(summary="Edit one’s profile", request=ProfileSerializer, responses=ProfileSerializer)
+    def put(self, request: Request) -> Response:
+        """All of it. A résumé that is uploaded anew does not overwrite it any more, until it is filled again."""
+        member = member_of(request)
+        row = _row_of(member)
+        form = ProfileSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        resumes.edit(member=member, profile=row, values=_plain(form.validated_data))
+        return Response(_row_of(member).profile)
+
+    @extend_schema(summary="Empty one’s profile", responses={204: None})
+    @open_while_read_only
+    def delete(self, request: Request) -> Response:
+        """The résumé stays."""
+        member = member_of(request)
+        resumes.edit(member=member, profile=_row_of(member), values=profiles.EMPTY)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ResumeFill(APIView):
+    required_permissions = {"POST": Permission.CHAT}
+
+    @extend_schema(summary="Have one’s profile written anew", request=None, responses={202: ResumeSerializer})
+    def post(self, request: Request) -> Response:
+        """From the résumé, by a model; what it writes takes the place of what is there."""
+        member = member_of(request)
+        resumes.fill(member=member, document=_mine(member))
+        return Response(_body(_mine(member)), status=status.HTTP_202_ACCEPTED)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Entries as the profile keeps them."""
+    return {
+        name: [dict(each) if isinstance(each, dict) else each for each in value]
+        if isinstance(value, list)
+        else value
+        for name, value in values.items()
+    }
+
 
 def _file(data: dict[str, Any]) -> UploadedFile:
     if "file" in data:
@@ -109,6 +167,14 @@ def _mine(member: Member) -> Document:
     if document is None:
         raise errors.NotFound("Upload a résumé first.")
     return document
+
+
+def _row_of(member: Member) -> ResumeProfile:
+    """Raises NotFound."""
+    row = _profile_of(_mine(member))
+    if row is None:
+        raise errors.NotFound("The résumé has no profile yet.")
+    return row
 
 
 def _profile_of(document: Document) -> ResumeProfile | None:

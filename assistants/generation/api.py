@@ -12,7 +12,6 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.views import APIView
 
 from accounts.idempotency import services as idempotency
 from accounts.idempotency.middleware import attaches_to_runs
@@ -24,6 +23,7 @@ from assistants.chat import services as turns
 from assistants.generation import reports, serializers, services, syntax, waiting
 from assistants.generation.services import Given
 from assistants.models import Assistant, Run
+from config.sparse import APIView
 
 SNIPPET_ENDS = {
     "python": "py",

@@ -9,5 +9,7 @@ urlpatterns = [
     path("generate", api.Generate.as_view(), name="generate"),
     path("analyze", api.Analyze.as_view(), name="analyze"),
     path("resume", resume_api.Resume.as_view(), name="resume"),
+    path("resume/profile", resume_api.ResumeProfileDetail.as_view(), name="resume-profile"),
+    path("resume/fill", resume_api.ResumeFill.as_view(), name="resume-fill"),
     path("runs/<uuid:run_id>/result", api.RunResult.as_view(), name="run-result"),
 ]

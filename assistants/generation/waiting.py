@@ -107,7 +107,7 @@ def _read(workspace_id: UUID, run_id: UUID) -> Ended | None:
         code = run.error_code or "provider_error" if run.state == Run.State.FAILED else ""
         wait = max(0.0, (run.retry_at - timezone.now()).total_seconds()) if run.retry_at else None
         retry_after_s = None if wait is None else math.ceil(wait)
-        return Ended(reports.of_run(run), code, endings.cost_headers(run), retry_after_s)
+        return Ended(reports.of_run(run), code, endings.cost_headers(endings.cost_of(run)), retry_after_s)
 
 
 def _response(call: Call, ended: Ended | None) -> HttpResponse:

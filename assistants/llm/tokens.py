@@ -5,8 +5,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import bpe_openai
-
 from assistants.llm import sizes
 
 # OpenAI's published rule for chat prompts: 3 tokens frame each message, 3 start the answer.
@@ -18,6 +16,8 @@ PIECE = 500_000
 
 @functools.cache
 def _encoding() -> Any:
+    import bpe_openai  # noqa: PLC0415  a second of a start, which most commands need not wait for
+
     return bpe_openai.get_encoding("o200k_base")
 
 

@@ -61,7 +61,7 @@ def _render(member: Member, ended: Run, render: Render) -> HttpResponseBase:
     if answer is None:
         return responder.lost(ended)
     response = render(answer, ended)
-    for name, value in endings.cost_headers(ended).items():
+    for name, value in endings.cost_headers(endings.cost_of(ended)).items():
         response[name] = value
     return response
 

@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -71,6 +71,17 @@ class Reply:
         return f"chatcmpl-{self.run_id.hex}"
 
 
+@dataclass(frozen=True)
+class Told:
+    """An answer that is given whole. `charge`: `endings.charge_of`."""
+
+    text: str
+    finish_reason: str | None
+    charge: dict[str, Any]
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    citations: list[dict[str, Any]] = field(default_factory=list)
+
+
 class SentToolCalls:
     """How much of each tool call the client has: a chunk cannot be taken back."""
 
@@ -116,14 +127,24 @@ async def _events(reply: Reply) -> Events:
 
 
 async def _whole(reply: Reply) -> HttpResponseBase:
+    text, told_all = "", reply.call.assistant is None
     async with contextlib.aclosing(_events(reply)) as events:
         async for event, data in events:
+            if event in ("delta", "snapshot"):
+                start = data.get("offset", 0)
+                told_all = told_all and start <= len(text)
+                text = text[:start] + data["text"]
+            elif event == "tool" or (event == "status" and data["state"] == "restarted"):
+                told_all = False
             if event != "done":
                 continue
+            # What a plain answer needs was told: the row is read for the others only.
+            if told_all and data["state"] == "done" and "input_tokens" in data["cost"]:
+                return _completion(reply, Told(text, data["finish_reason"], data["cost"]))
             run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
             if run is None:
                 return _error("internal")
-            return _failure(run) if data["state"] == "failed" else _completion(reply, run)
+            return _failure(run) if data["state"] == "failed" else _completion(reply, _told(reply, run))
     return _error("access_ended")
 
 
@@ -177,26 +198,37 @@ async def _last_chunks(reply: Reply, data: dict[str, Any]) -> AsyncGenerator[byt
     delta = {"citations": cited} if cited else {}
     yield _chunk(reply, delta, finish_reason=_finish_reason(data.get("finish_reason")))
     if reply.call.includes_usage:
-        run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
-        if run is not None:
-            trailer = {"usage": _usage(run), "steward": endings.cost_of(run)}
+        charge = data["cost"]
+        if "input_tokens" not in charge:
+            run = await in_database_thread(_read_run, reply.member.workspace_id, reply.run_id)
+            charge = endings.charge_of(run) if run is not None else None
+        if charge is not None:
+            cost = {name: charge[name] for name in endings.COST}
+            trailer = {"usage": _usage(charge), "steward": cost}
             yield _event({**_head(reply, "chat.completion.chunk"), "choices": [], **trailer})
     yield b"data: [DONE]\n\n"
 
 
-def _completion(reply: Reply, run: Run) -> HttpResponse:
-    message: dict[str, Any] = {"role": "assistant", "content": run.text or None, "refusal": None}
-    if run.finish_reason == "refusal":
-        message.update(content=None, refusal=run.text)
-    if run.tool_calls and not reply.call.uses_own_tools:
-        message["tool_calls"] = run.tool_calls
-    if reply.call.assistant is not None and (cited := citations.of_run(run)):
-        message["citations"] = cited
+def _told(reply: Reply, run: Run) -> Told:
+    """Of the row of a run that ended."""
+    tool_calls = [] if reply.call.uses_own_tools else run.tool_calls
+    cited = citations.of_run(run) if reply.call.assistant is not None else []
+    return Told(run.text, run.finish_reason, endings.charge_of(run), tool_calls, cited)
+
+
+def _completion(reply: Reply, told: Told) -> HttpResponse:
+    message: dict[str, Any] = {"role": "assistant", "content": told.text or None, "refusal": None}
+    if told.finish_reason == "refusal":
+        message.update(content=None, refusal=told.text)
+    if told.tool_calls:
+        message["tool_calls"] = told.tool_calls
+    if told.citations:
+        message["citations"] = told.citations
     choice = {
-        "index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(run.finish_reason),
+        "index": 0, "message": message, "logprobs": None, "finish_reason": _finish_reason(told.finish_reason),
     }  # fmt: skip
-    body = {**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(run)}
-    return JsonResponse(body, headers=endings.cost_headers(run))
+    body = {**_head(reply, "chat.completion"), "choices": [choice], "usage": _usage(told.charge)}
+    return JsonResponse(body, headers=endings.cost_headers(told.charge))
 
 
 def _finish_reason(reason: str | None) -> str:
@@ -210,14 +242,14 @@ def _citations(reply: Reply) -> list[dict[str, Any]]:
     return citations.of_run(run) if run is not None else []
 
 
-def _usage(run: Run) -> dict[str, int | bool]:
+def _usage(charge: dict[str, Any]) -> dict[str, int | bool]:
     """`is_estimated`: the provider sent no count, so this is ours."""
     counted: dict[str, int | bool] = {
-        "prompt_tokens": run.input_tokens,
-        "completion_tokens": run.output_tokens,
-        "total_tokens": run.input_tokens + run.output_tokens,
+        "prompt_tokens": charge["input_tokens"],
+        "completion_tokens": charge["output_tokens"],
+        "total_tokens": charge["input_tokens"] + charge["output_tokens"],
     }
-    return {**counted, "is_estimated": True} if run.is_estimated else counted
+    return {**counted, "is_estimated": True} if charge["is_estimated"] else counted
 
 
 def _head(reply: Reply, kind: str) -> dict[str, Any]:
@@ -243,7 +275,11 @@ def _charged(run: Run) -> dict[str, Any]:
     if not run.receipt_id:
         return {"charged": None}
     message = {"content": run.text or None, **({"tool_calls": run.tool_calls} if run.tool_calls else {})}
-    paid = {"cost_micro": run.cost_micro, "receipt": str(run.receipt_id), "usage": _usage(run)}
+    paid = {
+        "cost_micro": run.cost_micro,
+        "receipt": str(run.receipt_id),
+        "usage": _usage(endings.charge_of(run)),
+    }
     return {"charged": paid, "partial": message}
 
 

@@ -1,5 +1,6 @@
 """Providers and models as pages show them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +43,23 @@ def row(provider: Provider) -> dict[str, Any]:
 def page(provider: Provider) -> dict[str, Any]:
     """Two queries."""
     found = list(queries.list_models(provider))
-    listed_as = catalogue.listed_as(provider)
-    prices.warm((listed_as, each.name) for each in found)
+    rates = rates_of(provider, found)
     return {
         "provider": provider,
         "state": row(provider),
-        "models": [_model(each, listed_as) for each in found],
+        "models": [
+            {"row": each, "price": price_of(rates[each.name]), "is_gone": not each.is_listed}
+            for each in found
+        ],
         "shown": ",".join(str(each.pk) for each in found),
     }
 
 
-def _model(each: ProviderModel, listed_as: str) -> dict[str, Any]:
-    rates = prices.rates(provider=listed_as, model=each.name, at=timezone.now())
-    return {"row": each, "price": price_of(rates), "is_gone": not each.is_listed}
+def rates_of(provider: Provider, found: Sequence[ProviderModel]) -> dict[str, Rates]:
+    """By model, what the price book says now. One query at most."""
+    listed_as, now = catalogue.listed_as(provider), timezone.now()
+    prices.warm((listed_as, each.name) for each in found)
+    return {each.name: prices.rates(provider=listed_as, model=each.name, at=now) for each in found}
 
 
 def price_of(rates: Rates) -> Price:

@@ -8,20 +8,17 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_ratelimit.core import is_ratelimited
 
 from accounts.links import page_url
 from accounts.permissions import Permission, open_while_read_only, requires
 from accounts.requests import MemberRequest
 from assistants.models import Provider
-from assistants.providers import forms, listing, presenters, queries, services
+from assistants.providers import forms, listing, pacing, presenters, queries, services
 from assistants.providers.forms import ProviderForm
 from assistants.providers.refusals import TooManyTests
 from config import errors
 from usage.features import queries as features
 from usage.features.keys import Feature
-
-TESTS = "10/m"
 
 
 @requires(Permission.WORKSPACE_MANAGE)
@@ -111,8 +108,7 @@ def provider_remove(request: MemberRequest, provider_id: UUID) -> HttpResponse:
 @require_POST
 def provider_test(request: MemberRequest, provider_id: UUID) -> HttpResponse:
     provider = queries.access_provider(request.member, provider_id)
-    if _asked_enough(request):
-        raise TooManyTests(data={"retry_after_s": 60})
+    pacing.require_not_asked_enough(request, request.workspace.id)
     found = services.test_provider(member=request.member, provider=provider)
     _tell(request, provider, found)
     return redirect(page_url(request, "model-provider", provider_id=provider.id))
@@ -141,7 +137,7 @@ def _ids(texts: list[str]) -> set[int]:
 def _test(request: MemberRequest, provider: Provider, words: str) -> None:
     """After a save. What it refuses is no failure of the save."""
     messages.success(request, words)
-    if _asked_enough(request):
+    if pacing.asked_enough(request, request.workspace.id):
         messages.warning(request, TooManyTests.message)
         return
     try:
@@ -159,14 +155,6 @@ def _tell(request: MemberRequest, provider: Provider, found: listing.Listing) ->
         return
     left_out = f" {found.left_out} were left out." if found.left_out else ""
     messages.success(request, f"{provider.name} answers. Models in its list: {len(found.models)}.{left_out}")
-
-
-def _asked_enough(request: MemberRequest) -> bool:
-    return is_ratelimited(request, group="provider-test", key=_whose, rate=TESTS, increment=True)
-
-
-def _whose(group: str, request: MemberRequest) -> str:
-    return str(request.workspace.id)
 
 
 def _refused(

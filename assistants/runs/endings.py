@@ -23,19 +23,26 @@ from config import redis as redis_clients
 from tenants import keys
 
 TTL_S = 600
+COST = ("run_id", "cost_micro", "receipt_id")
 logger = logging.getLogger(__name__)
 
 
 def cost_of(run: Run) -> dict[str, Any]:
     """What an ended run cost, in micro-units, and the receipt that proves it."""
     receipt = str(run.receipt_id) if run.receipt_id else None
-    return {"run_id": str(run.id), "cost_micro": run.cost_micro, "receipt_id": receipt}
+    return dict(zip(COST, (str(run.id), run.cost_micro, receipt), strict=True))
 
 
-def cost_headers(run: Run) -> dict[str, str]:
+def cost_headers(cost: dict[str, Any]) -> dict[str, str]:
     """The same, of an answer that is given whole."""
-    headers = {"Steward-Run-Id": str(run.id), "Steward-Cost-Micro": str(run.cost_micro)}
-    return {**headers, "Steward-Receipt-Id": str(run.receipt_id)} if run.receipt_id else headers
+    headers = {"Steward-Run-Id": cost["run_id"], "Steward-Cost-Micro": str(cost["cost_micro"])}
+    return {**headers, "Steward-Receipt-Id": cost["receipt_id"]} if cost["receipt_id"] else headers
+
+
+def charge_of(run: Run) -> dict[str, Any]:
+    """The same with what it was reckoned from. `is_estimated`: the provider sent no count, so this is ours."""
+    counted = {"input_tokens": run.input_tokens, "output_tokens": run.output_tokens}
+    return {**cost_of(run), **counted, "is_estimated": run.is_estimated}
 
 
 def done_data(run: Run) -> dict[str, Any]:
@@ -46,7 +53,7 @@ def done_data(run: Run) -> dict[str, Any]:
         "code": run.error_code if is_failed else None,
         "message": words.of(run.error_code).message if is_failed else None,
         "finish_reason": run.finish_reason or None,
-        "cost": cost_of(run),
+        "cost": charge_of(run),
     }
 
 

@@ -41,7 +41,6 @@ def answer_text(run: Run) -> dict[str, Any]:
 def of_settled(run: Run, settlement: Settlement, gates: tuple[Gate, ...] = ()) -> SettledRun:
     """For the receipt of a run whose end is written into it."""
     return SettledRun(
-        hold_id=run.id,
         attempt=run.attempt,
         settlement=settlement,
         state=run.state,

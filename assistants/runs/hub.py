@@ -10,9 +10,9 @@ import contextlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from redis.exceptions import RedisError
@@ -35,6 +35,7 @@ REVOCATION_CHECK_S = 5.0
 QUEUE_LENGTH = 2000
 REFILL = b"refill"
 CLOSE = b"close"
+T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
@@ -125,7 +126,7 @@ class Hub:
     async def _replay(self, viewer: Viewer, last: EventId) -> list[bytes]:
         key = keys.stream_key(viewer.workspace_id, viewer.run_id)
         try:
-            entries = await self._redis.xrange(key, min=f"({last}")
+            entries = await _apart(self._redis.xrange(key, min=f"({last}"))
         except (RedisError, OSError):
             return []
         raws = [fields[STREAM_FIELD] for _, fields in entries]
@@ -155,7 +156,7 @@ class Hub:
         if event.is_set() or self._subscription is None:
             return
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await self._subscription.subscribe(channel)
+            await _apart(self._subscription.subscribe(channel))
             async with asyncio.timeout(2):
                 await event.wait()
 
@@ -224,7 +225,8 @@ class Hub:
             future = self._doubts[viewer.run_id] = asyncio.get_running_loop().create_future()
             if self._gathering is None:
                 self._gathering = asyncio.ensure_future(self._ask())
-        if not await future:
+        # A viewer who leaves now cancels only its own waiting, not the answer that others wait for.
+        if not await asyncio.shield(future):
             return []
         return await in_database_thread(read_end, viewer.workspace_id, viewer.run_id) or []
 
@@ -235,6 +237,15 @@ class Hub:
         ended = await in_database_thread(holds_queries.list_ended, list(doubts)) or set()
         for run_id, future in doubts.items():
             future.set_result(run_id in ended)
+
+
+async def _apart(work: Awaitable[T]) -> T:
+    """In a task of its own, which a viewer who leaves does not cancel.
+
+    Half a command would break the connection of all viewers; and the client waits by `wait_for`, which until Python
+    3.12 can lose the cancellation: the viewer would be kept until the run ends.
+    """
+    return await asyncio.shield(asyncio.ensure_future(work))
 
 
 def read_end(workspace_id: UUID, run_id: UUID) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from assistants.runs.publisher import RunStream
 from assistants.tools import toolbox as toolboxes
 from assistants.tools.types import Toolbox
 from config import logs
-from tenants.scope import STOP_REASONS, WorkspaceRef, workspace_scope
+from tenants.scope import STOP_REASONS, WorkspaceRef, enter, workspace_scope
 from usage.features import queries as features
 from usage.holds import queries as holds_queries
 from usage.holds import services as holds
@@ -42,7 +43,8 @@ def execute(*, workspace_id: UUID, run_id: UUID) -> None:
         connection.close()
         return
     with logs.log_context(run_id=str(run_id), workspace_id=str(workspace_id)):
-        job, refusal = _prepare(workspace_id, claim, claimed_at)
+        with workspace_scope(workspace_id, allow_suspended=True) as workspace:
+            job, refusal = _prepare(workspace, claim, claimed_at)
         connection.close()
         engine = get_engine()
         if job is None:
@@ -54,7 +56,7 @@ def execute(*, workspace_id: UUID, run_id: UUID) -> None:
         if outcome.is_lost:
             logger.warning("the lease was lost; another attempt owns this run")
             return
-        run = _write_end(workspace_id, claim, outcome)
+        run = _write_end(workspace, claim, outcome)
         if run is not None:
             engine.finish(stream, endings.done_data(run))
 
@@ -63,23 +65,22 @@ def _code(reason: str) -> str:
     return "" if reason == "person" else reason
 
 
-def _prepare(workspace_id: UUID, claim: Claim, claimed_at: float) -> tuple[Job | None, str]:
-    """Marks the run as running and builds its request; (None, reason) when it must not run."""
-    with workspace_scope(workspace_id, allow_suspended=True) as workspace:
-        run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
-        refusal = _refusal(workspace, claim, run)
-        toolbox = None if refusal else toolboxes.of_run(run, workspace)
-        request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
-        services.begin_run(run, attempt=claim.attempt, request=request, context=context)
-        servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
-        if request is None or not servers:
-            return None, refusal
-        owned = (workspace_id, run.id, claim.attempt)
-        job = Job(
-            *owned, request, claimed_at, servers, claim.covered, toolbox,
-            call=_call_of(run, request), kind=run.kind,
-        )  # fmt: skip
-        return job, ""
+def _prepare(workspace: WorkspaceRef, claim: Claim, claimed_at: float) -> tuple[Job | None, str]:
+    """Marks the run as running and builds its request; (None, reason) when it must not run. In the workspace."""
+    run = Run.objects.select_related(*LOADED).get(id=claim.hold_id)
+    refusal = _refusal(workspace, claim, run)
+    toolbox = None if refusal else toolboxes.of_run(run, workspace)
+    request, context = (None, {}) if refusal else _request_of(run, claim, toolbox)
+    services.begin_run(run, attempt=claim.attempt, request=request, context=context)
+    servers, refusal = ((), refusal) if request is None else _servers(run, claim, request)
+    if request is None or not servers:
+        return None, refusal
+    owned = (workspace.id, run.id, claim.attempt)
+    job = Job(
+        *owned, request, claimed_at, servers, claim.covered, toolbox,
+        call=_call_of(run, request), kind=run.kind,
+    )  # fmt: skip
+    return job, ""
 
 
 def _servers(run: Run, claim: Claim, request: ChatRequest) -> tuple[tuple[Server, ...], str]:
@@ -101,7 +102,7 @@ def _refusal(workspace: WorkspaceRef, claim: Claim, run: Run) -> str:
         return STOP_REASONS[workspace.state]
     if features.state_of(workspace.id).is_restricted:
         return "workspace_restricted"
-    orders = holds_queries.list_stop_orders([claim.hold_id])
+    orders = holds_queries.list_stop_orders([claim.hold_id]) if claim.may_be_stopped else []
     return orders[0].reason if orders else ""
 
 
@@ -162,15 +163,17 @@ def _extra(body: dict[str, Any], toolbox: Toolbox | None) -> dict[str, Any]:
     return {**extra, "tools": toolbox.definitions} if toolbox is not None and toolbox.tools else extra
 
 
-def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None:
+def _write_end(workspace: WorkspaceRef, claim: Claim, outcome: Outcome) -> Run | None:
     """Writes the end; while the database is away it tries again, which the attempt number makes safe.
 
     An end that the database refuses for what it holds is written as our failure, so that the run does end.
     """
     deadline = time.monotonic() + WRITE_FOR_S
+    # It is looked up anew only when something failed: meanwhile it may have been erased.
+    scope: AbstractContextManager[Any] = enter(workspace)
     while True:
         try:
-            with workspace_scope(workspace_id, allow_suspended=True):
+            with scope:
                 return services.finish_run(run_id=claim.hold_id, attempt=claim.attempt, outcome=outcome)
         except (DataError, UnicodeError):
             logger.exception("the end of a run could not be written as it came")
@@ -182,3 +185,4 @@ def _write_end(workspace_id: UUID, claim: Claim, outcome: Outcome) -> Run | None
             time.sleep(WRITE_AGAIN_S)
         finally:
             connection.close()
+        scope = workspace_scope(workspace.id, allow_suspended=True)

@@ -41,12 +41,11 @@ def calls_of(request: MemberRequest, runs: list[Run]) -> dict[UUID, list[CallVie
     """run → its calls. One query at most."""
     found = queries.calls_of(runs)
     by_id = {run.id: run for run in runs}
-    return {
-        run_id: [_view(request, call, by_id[run_id]) for call in calls] for run_id, calls in found.items()
-    }
+    return {run_id: [view(request, call, by_id[run_id]) for call in calls] for run_id, calls in found.items()}
 
 
-def _view(request: MemberRequest, call: ToolCall, run: Run) -> CallView:
+def view(request: MemberRequest, call: ToolCall, run: Run) -> CallView:
+    """`run`: the latest one of the answer that the call belongs to."""
     tool = registry.TOOLS.get(call.tool)
     is_over = run.is_final and call.state == ToolCall.State.RUNNING
     state = "interrupted" if is_over else call.state

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.permissions import Member
 from assistants.models import Run, ToolCall, ToolChoice
@@ -20,6 +20,19 @@ def access_call(member: Member, call_id: UUID) -> ToolCall:
     if row is None or row.run.message is None or row.run.message.conversation.deleted_at is not None:
         raise errors.NotFound()
     return row
+
+
+def list_waiting(member: Member) -> QuerySet[ToolCall]:
+    """Those that the member is asked about, in no order; not those of answers that were begun anew since."""
+    later = Run.objects.filter(message=OuterRef("run__message"), created_at__gt=OuterRef("run__created_at"))
+    rows = ToolCall.objects.filter(
+        ~Exists(later),
+        state=ToolCall.State.WAITING,
+        run__owner_id=member.user_id,
+        run__message__conversation__deleted_at=None,
+        run__message__isnull=False,
+    )
+    return rows.select_related("run__message")
 
 
 def list_choices(member: Member) -> QuerySet[ToolChoice]:

@@ -1,5 +1,6 @@
 """The database backend: django-tenants' own, with a pool that is usable again at once after a crash of PostgreSQL."""
 
+import select
 from typing import Any
 
 import psycopg
@@ -19,9 +20,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.pool is None:
             return given
         try:
-            ConnectionPool.check_connection(given)
+            if not _is_quiet(given):
+                ConnectionPool.check_connection(given)
         except psycopg.Error:
             self.pool.putconn(given)
             self.pool.drain()
             return super().get_new_connection(conn_params)
         return given
+
+
+def _is_quiet(given: psycopg.Connection[Any]) -> bool:
+    """Whether nothing came while it was idle. A server that goes says so, or its end is closed: there is something to
+    read then, and only then is it worth asking."""
+    if given.closed:
+        return False
+    poll = select.poll()
+    poll.register(given.pgconn.socket, select.POLLIN)
+    return not poll.poll(0)

@@ -203,6 +203,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "MessageRoleEnum": "assistants.models.Message.Role",
         "MeterEnum": "usage.models.Meter",
+        "ProviderKindEnum": "assistants.models.Provider.Kind",
         "RoleEnum": "accounts.models.Membership.Role",
         "RunKindEnum": "assistants.models.Run.Kind",
         "RunStateEnum": "assistants.models.Run.State",

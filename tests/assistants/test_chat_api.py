@@ -138,6 +138,7 @@ def test_schema_names_every_route_and_is_valid(db):
             "/webhooks/{endpoint_id}/deliveries", "/webhooks/deliveries/{delivery_id}/redeliver",
             "/assistants/{assistant_id}/visitors", "/assistants/{assistant_id}/visitors/{conversation_id}",
             "/assistants", "/assistants/{assistant_id}", "/assistants/{assistant_id}/versions",
+            "/assistants/{assistant_id}/versions/{version_id}",
             "/assistants/{assistant_id}/versions/{version_id}/restore",
             "/assistants/{assistant_id}/versions/{version_id}/pin", "/assistants/{assistant_id}/pin",
             "/assistants/{assistant_id}/duplicate", "/assistants/{assistant_id}/unarchive",
@@ -163,7 +164,16 @@ def test_schema_names_every_route_and_is_valid(db):
             "/memory", "/memory/{item_id}", "/memory/{item_id}/history", "/memory/refusals/{refusal_id}", *(
                 f"/memory/{name}" for name in ("layers", "switch", "forget-day", "refusals", "relations", "entities")
             ),
-            "/chat", "/ask", "/generate", "/analyze", "/resume", "/runs/{run_id}/result",
+            "/chat", "/ask", "/generate", "/analyze", "/runs/{run_id}/result",
+            "/resume", "/resume/profile", "/resume/fill",
+            "/models", "/providers", "/providers/{provider_id}", *(
+                f"/providers/{{provider_id}}/{name}" for name in ("key", "switch", "test", "models")
+            ),
+            "/tools", "/runs/{run_id}/tool-calls", "/tool-choices", "/tool-choices/{assistant_id}/{tool}",
+            "/tool-calls", "/tool-calls/{call_id}", "/tool-calls/{call_id}/approve", "/tool-calls/{call_id}/refuse",
+            "/assistants/{assistant_id}/avatar", "/assistants/{assistant_id}/feedback",
+            "/assistants/trials", "/assistant-templates", "/notices", "/notices/{notice_id}",
+            "/exports", "/exports/{export_id}", "/members/leave", "/workspaces/{workspace_id}/logo",
             "/usage/current", "/usage/history", "/usage/limits", "/usage/limits/{limit_id}",
             "/usage/stops", "/usage/stops/{stop_id}", "/user/usage",
             "/usage/statements", "/usage/statements/{month}",

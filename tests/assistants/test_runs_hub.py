@@ -1,13 +1,14 @@
 """The web's side of a stream, against a real Redis: in order, without a gap, whatever is lost on the way."""
 
 import asyncio
+import sys
 
 import pytest
 
+from assistants.runs import hub
 from assistants.runs.hub import Hub
-from config import redis as redis_clients
 from tests.assistants.streams import make_stream, on_a_loop, put, until
-from tests.assistants.watching import Watcher, end, say, subscribers, viewer_of, watching
+from tests.assistants.watching import Watcher, cut_subscription, end, say, subscribers, viewer_of, watching
 
 pytestmark = pytest.mark.usefixtures("committed")
 
@@ -161,11 +162,12 @@ def test_new_attempt_takes_over_and_the_old_one_is_not_heard(principal):
 def test_broken_subscription_is_made_again_and_nothing_is_missed(principal):
     async def work():
         stream = make_stream()
-        watcher = Watcher(Hub(), viewer_of(stream, principal))
+        center = Hub()
+        watcher = Watcher(center, viewer_of(stream, principal))
         await watching(stream)
         say(stream, 1)
         await until(lambda: watcher.ids == ["1-1"])
-        redis_clients.client().client_kill_filter(_type="pubsub")
+        cut_subscription(center)
         for number in (2, 3):
             say(stream, number)
         await until(lambda: len(watcher.ids) == 3)
@@ -191,6 +193,41 @@ def test_last_viewer_who_leaves_ends_the_subscription(principal):
         await until(lambda: center.open_count == 0 and subscribers(stream) == 0)
 
     on_a_loop(work)
+
+
+STEPS = 60
+"""More than it takes from coming to waiting, in steps of the loop."""
+
+
+async def _leave_after(steps: int, principal) -> bool:
+    """Whether a viewer who leaves in that moment is gone at once."""
+    stream = make_stream()
+    watcher = Watcher(Hub(), viewer_of(stream, principal))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    watcher.task.cancel()
+    await asyncio.wait({watcher.task}, timeout=0.2)
+    return watcher.task.done()
+
+
+def test_viewer_who_leaves_in_any_moment_is_gone(principal):
+    async def work():
+        return [await _leave_after(steps, principal) for steps in range(STEPS)]
+
+    assert all(on_a_loop(work))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="asyncio.wait_for loses no cancellation any more")
+def test_control_commands_that_a_viewer_takes_along_keep_it(principal, monkeypatch):
+    async def along(work):
+        return await work
+
+    monkeypatch.setattr(hub, "_apart", along)
+
+    async def work():
+        return [await _leave_after(steps, principal) for steps in range(10)]
+
+    assert not all(on_a_loop(work))
 
 
 def test_viewer_who_returns_at_once_is_not_left_deaf(principal):

@@ -96,6 +96,39 @@ def test_doubts_of_many_viewers_are_asked_in_one_query(principal, monkeypatch):
     assert len(asked) <= 6
 
 
+def test_viewer_who_leaves_in_doubt_takes_no_other_viewer_along(principal, run, acme, monkeypatch):
+    asked = asyncio.Event()
+    monkeypatch.setattr(hub, "FIRST_DOUBT_S", 0.05)
+    monkeypatch.setattr(hub.Hub, "_doubt", _told_of(hub.Hub._doubt, asked))
+
+    async def work():
+        center, stream = Hub(), stream_of(run, acme)
+        gone, stays = (Watcher(center, viewer_of(stream, principal)) for _ in range(2))
+        await asked.wait()
+        gone.task.cancel()
+        await until(lambda: stays.heartbeats > 1, "the one who stayed was cancelled too")
+        end(stream, "1-1")
+        await stays.task
+        return gone, stays
+
+    gone, stays = on_a_loop(work)
+    assert gone.task.cancelled()
+    assert (gone.names, stays.names) == ([], ["done"])
+
+
+def _told_of(doubt, asked):
+    """The doubt of a viewer as it is; the event is set as soon as both viewers wait for its answer."""
+    waiting = []
+
+    async def told(center, viewer):
+        waiting.append(viewer)
+        if len(waiting) == 2:
+            asyncio.get_running_loop().call_soon(asked.set)
+        return await doubt(center, viewer)
+
+    return told
+
+
 def test_failed_run_tells_why(principal, run, acme):
     with enter(acme):
         factories.answer(run, "", state="failed", error_code="provider_busy", finish_reason="")

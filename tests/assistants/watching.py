@@ -60,3 +60,8 @@ def subscribers(stream) -> int:
 
 async def watching(stream) -> None:
     await until(lambda: subscribers(stream) > 0, "nobody subscribed")
+
+
+def cut_subscription(center: Hub) -> None:
+    """This hub's connection breaks, and nobody else's: other processes test on the same server."""
+    center._subscription.connection._writer.transport.abort()

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.live.callers import steer
 
@@ -34,20 +34,20 @@ class Watch:
 
     def attach(self, context: BrowserContext) -> None:
         context.add_init_script(NOTE_VIOLATIONS)
-        context.route("**/*", self._route)
+        # Listened to, not held up: what a route holds up is not cached either, and pages come without end.
+        context.on("request", self._note)
         context.on("console", self._hear)
         context.on(
             "weberror", lambda error: self.errors.append(f"{error.page and error.page.url}: {error.error}")
         )
 
-    def _route(self, route: Route, request: Request) -> None:
-        """Nothing leaves the machine, and every attempt is noted."""
+    def _note(self, request: Request) -> None:
+        """Nothing leaves the machine (the browser finds no other host), and every attempt is noted."""
         parts = urlsplit(request.url)
-        if f"{parts.scheme}://{parts.netloc}" == self.origin:
-            route.continue_()
-        else:
+        if parts.scheme in ("data", "blob"):
+            return
+        if f"{parts.scheme}://{parts.netloc}" != self.origin:
             self.foreign.append(request.url)
-            route.abort()
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

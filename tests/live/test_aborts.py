@@ -9,8 +9,8 @@ import redis
 
 from tests.live.books import eventually
 
-STREAMS = 30
-LEAVERS = 10
+STREAMS = 16
+LEAVERS = 6
 ROUNDS = 3
 
 

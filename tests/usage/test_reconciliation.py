@@ -60,14 +60,14 @@ def settle(workspace_id, *, receipt: bool = True, **used) -> UUID:
     hold = hold_of(workspace_id=workspace_id, meters={"messages": Amount.of(1)}, cap=0, min_cap=0)
     settlement = finish(hold, **{"messages": 1, "input_tokens": 30, "output_tokens": 12, **used})
     if receipt:
-        issue(hold.id, settlement)
+        issue(settlement)
     return hold.id
 
 
-def issue(hold_id, settlement) -> None:
+def issue(settlement) -> None:
     receipts.issue(
         SettledRun(
-            hold_id=hold_id, attempt=1, settlement=settlement, state="done", finish_reason="stop",
+            attempt=1, settlement=settlement, state="done", finish_reason="stop",
             model_answered="gpt-4o-mini", prompt_hash="", answer_hash="", parameters={}, started_at=None,
         )
     )  # fmt: skip
@@ -408,6 +408,6 @@ def test_settlement_at_what_was_held_is_right_although_its_price_would_be_more(f
     give_limits(fresh, ("cost_micro", "month", 100))
     hold = hold_of(workspace_id=fresh, meters={"cost_micro": Amount.of(40)}, cap=0, min_cap=0)
     settlement = finish(hold, output_tokens=500)
-    issue(hold.id, settlement)
+    issue(settlement)
     assert settlement.cost_micro == 40
     assert services.close(day=today, workspace_ids=[fresh]) == []

@@ -15,7 +15,7 @@ from django.utils import timezone
 from config import ports
 from usage import ledger, prices, stops
 from usage.holds import explain, queries
-from usage.holds.types import Actual, Amount, Claim, Hold, HoldLost, HoldRequest, Settlement
+from usage.holds.types import Actual, Amount, Claim, Held, Hold, HoldLost, HoldRequest, Settlement
 from usage.limits import notices, windows
 from usage.models import Hold as HoldRow
 from usage.models import Meter, SubjectKind
@@ -34,16 +34,13 @@ UPDATE usage_hold SET attempt = attempt + 1, is_claimed = TRUE,
 WHERE id = %s AND state = 'held' AND (NOT is_claimed OR lease_expires_at < statement_timestamp())
 RETURNING attempt, model, assistant_id, output_cap,
           CASE WHEN output_cap = (request ->> 'cap')::bigint THEN (request ->> 'wanted')::bigint ELSE output_cap END,
-          stop_reason
+          stop_reason, stop_requested_at IS NOT NULL OR EXISTS (SELECT FROM usage_stop WHERE lifted_at IS NULL)
 """
 RENEW = """
 UPDATE usage_hold h SET lease_expires_at = statement_timestamp() + make_interval(secs => %s)
 FROM unnest(%s::uuid[], %s::int[]) AS mine(id, attempt)
 WHERE h.id = mine.id AND h.attempt = mine.attempt AND h.state = 'held'
 RETURNING h.id
-"""
-TERMS = """
-SELECT workspace_id, created_at, output_cap, (request -> 'meters')::text FROM usage_hold WHERE id = %s
 """
 END_WAITING = """
 UPDATE usage_hold h SET state = 'released', resolved_at = statement_timestamp(), release_reason = %s
@@ -191,7 +188,7 @@ def settle(hold_id: UUID, *, attempt: int, actual: Actual) -> Settlement:
     _require_transaction()
     terms = _terms(hold_id)
     rates = prices.rates(
-        provider=actual.provider, model=actual.model, at=terms.began_at, variant=actual.variant
+        provider=actual.provider, model=actual.model, at=terms.hold.created_at, variant=actual.variant
     )
     billed = covered(terms, actual)
     cost = terms.at_most(Meter.COST_MICRO, rates.cost(billed))
@@ -202,9 +199,10 @@ def settle(hold_id: UUID, *, attempt: int, actual: Actual) -> Settlement:
         "SELECT usage_settle(%s, %s, %s, %s, %s)",
         hold_id, attempt, json.dumps({**ledger.amounts(billed), "cost_micro": cost}), json.dumps(entries), FIRST_WAKE_S,
     )  # fmt: skip
-    _announce_resolved(terms.workspace_id, answer)
-    notices.note_crossed(terms.workspace_id, answer["lines"])
-    return Settlement(answer["entry"], cost, datetime.fromisoformat(answer["at"]), billed, answer["lines"])
+    _announce_resolved(terms.hold.workspace_id, answer)
+    notices.note_crossed(terms.hold.workspace_id, answer["lines"])
+    at = datetime.fromisoformat(answer["at"])
+    return Settlement(answer["entry"], cost, at, billed, held_of(terms.hold), answer["lines"])
 
 
 def release(hold_id: UUID, *, attempt: int, reason: str) -> None:
@@ -221,24 +219,34 @@ def release(hold_id: UUID, *, attempt: int, reason: str) -> None:
 class Terms:
     """What a hold covers as it is now. A meter that it does not name is not limited by it."""
 
-    workspace_id: UUID
-    began_at: datetime
-    cap: int
-    meters: dict[str, list[int] | None]
+    hold: HoldRow
 
     def at_most(self, meter: str, value: int) -> int:
-        found = self.meters.get(meter)
-        return value if found is None else min(value, Amount(*found).at(self.cap))
+        found = self.hold.request["meters"].get(meter)
+        return value if found is None else min(value, Amount(*found).at(self.hold.output_cap))
+
+
+def held_of(row: HoldRow) -> Held:
+    meters = row.request["meters"].items()
+    return Held(
+        id=row.id,
+        workspace_id=row.workspace_id,
+        person_ref=row.person_ref,
+        api_key_id=row.api_key_id,
+        assistant_id=row.assistant_id,
+        kind=row.kind,
+        model=row.model,
+        created_at=row.created_at,
+        amounts={meter: Amount(*found).at(row.output_cap) for meter, found in meters if found},
+    )
 
 
 def _terms(hold_id: UUID) -> Terms:
-    with connection.cursor() as cursor:
-        cursor.execute(TERMS, [hold_id])
-        row = cursor.fetchone()
+    """Locked: what the receipt says was held is what the settlement was measured by."""
+    row = HoldRow.objects.select_for_update().filter(id=hold_id).first()
     if row is None:
         raise HoldLost()
-    workspace_id, began_at, cap, meters = row
-    return Terms(workspace_id, began_at, cap, json.loads(meters))
+    return Terms(row)
 
 
 def covered(terms: Terms, actual: Actual) -> Actual:

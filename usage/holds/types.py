@@ -94,7 +94,10 @@ class Hold:
 
 @dataclass(frozen=True)
 class Claim:
-    """One attempt of a worker at a run. `covered`: output tokens held now; `wanted`: up to where it may extend."""
+    """One attempt of a worker at a run. `covered`: output tokens held now; `wanted`: up to where it may extend.
+
+    `may_be_stopped`: it is worth asking for stop orders. What is stopped later, the worker's housekeeping ends.
+    """
 
     hold_id: UUID
     attempt: int
@@ -103,6 +106,7 @@ class Claim:
     covered: int
     wanted: int
     stop_reason: str
+    may_be_stopped: bool
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,21 @@ class StopOrder:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a hold says of the run that it covers. `amounts`: meter → how much was held, where that is known."""
+
+    id: UUID
+    workspace_id: UUID
+    person_ref: UUID
+    api_key_id: UUID | None
+    assistant_id: UUID | None
+    kind: str
+    model: str
+    created_at: datetime
+    amounts: dict[str, int]
+
+
+@dataclass(frozen=True)
 class Settlement:
     """`lines`: every limit touched, with used_before, used_after, held_after (docs/usage.md)."""
 
@@ -152,4 +171,5 @@ class Settlement:
     cost_micro: int
     settled_at: datetime
     actual: Actual
+    held: Held
     lines: list[dict[str, Any]] = field(default_factory=list)

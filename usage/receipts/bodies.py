@@ -11,8 +11,6 @@ from uuid import UUID
 import rfc8785
 
 from tenants.models import AuditEntry
-from usage.holds.types import Amount
-from usage.models import Hold
 from usage.receipts.settled import PriceRow, SettledRun
 from usage.receipts.verify import MAX_INTEGER
 
@@ -52,12 +50,12 @@ def salted_hash(salt: bytes, value: Any) -> str:
     return hashlib.sha256(salt + canonical(value).encode()).hexdigest()
 
 
-def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[PriceRow]) -> dict[str, Any]:
-    actual, settlement = run.settlement.actual, run.settlement
+def of_receipt(receipt_id: UUID, run: SettledRun, prices: Sequence[PriceRow]) -> dict[str, Any]:
+    settlement, actual = run.settlement, run.settlement.actual
+    hold = settlement.held  # amounts only: the limits' own lines tell the platform's figures too
     amounts = {name: amount for name, amount in vars(actual).items() if type(amount) is int}
-    later = {"recorded": "later"} if run.is_late else {}
     return {
-        **later,
+        **({"recorded": "later"} if run.is_late else {}),
         "type": "receipt",
         "version": VERSION,
         "receipt_id": receipt_id,
@@ -77,7 +75,7 @@ def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[P
         "parameters": run.parameters,
         "texts": {"prompt": run.prompt_hash, "answer": run.answer_hash},
         "usage": {**amounts, "is_estimated": actual.is_estimated},
-        "hold": _held(hold),
+        "hold": hold.amounts,
         "cost": {
             "micro": settlement.cost_micro,
             "currency": CURRENCY,
@@ -87,12 +85,6 @@ def of_receipt(receipt_id: UUID, run: SettledRun, hold: Hold, prices: Sequence[P
         "gates": [vars(gate) for gate in run.gates],
         "times": {"asked": hold.created_at, "started": run.started_at, "settled": settlement.settled_at},
     }
-
-
-def _held(hold: Hold) -> dict[str, int]:
-    """meter → amount. Not the limits' own lines: those tell the platform's figures too."""
-    meters = hold.request["meters"]
-    return {meter: Amount(*found).at(hold.output_cap) for meter, found in meters.items() if found}
 
 
 def of_audit_entry(entry: AuditEntry) -> dict[str, Any]:

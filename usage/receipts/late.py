@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tenants import audit
 from usage import ledger, prices
+from usage.holds.services import held_of
 from usage.holds.types import Actual, Settlement
 from usage.models import Hold, LedgerEntry
 from usage.receipts import bodies, examination, locks, services
@@ -74,7 +75,7 @@ def _receipt(entry: LedgerEntry, hold: Hold, now: datetime) -> Receipt:
         person_ref=entry.person_ref,
         kind=hold.kind,
         model=hold.model,
-        body=bodies.canonical(bodies.of_receipt(receipt_id, _settled(entry, hold), hold, rows)),
+        body=bodies.canonical(bodies.of_receipt(receipt_id, _settled(entry, hold), rows)),
         created_at=now,
     )
 
@@ -89,9 +90,10 @@ def _settled(entry: LedgerEntry, hold: Hold) -> SettledRun:
         **used,
     )
     return SettledRun(
-        hold_id=entry.hold_id,
         attempt=hold.attempt,
-        settlement=Settlement(entry.pk, entry.cost_micro, entry.created_at, actual, entry.lines),
+        settlement=Settlement(
+            entry.pk, entry.cost_micro, entry.created_at, actual, held_of(hold), entry.lines
+        ),
         state="settled",
         finish_reason="",
         model_answered="",

@@ -16,13 +16,14 @@ from config import redis as redis_clients
 from tenants import audit
 from tenants import keys as names
 from usage import outlets, prices
-from usage.models import Hold
 from usage.receipts import bodies, documents, keys, mails, queries, sequencer, tree, verify
 from usage.receipts.models import PLATFORM, Checkpoint, Log, LogKind, Receipt, SigningKey
 from usage.receipts.settled import SettledRun
 from usage.receipts.verdicts import Problem, Verdict, Verdicts
 
 WAKE_ONCE_S = 10
+GATHER_S = 1
+"""Settlements so close to each other are numbered together: the tree grows once for all of them."""
 logger = logging.getLogger(__name__)
 
 
@@ -36,7 +37,7 @@ def issue(run: SettledRun) -> UUID:
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("a receipt is issued in the transaction of its settlement")
     receipt_id = uuid4()
-    hold, actual = Hold.objects.get(id=run.hold_id), run.settlement.actual
+    hold, actual = run.settlement.held, run.settlement.actual
     rates = prices.list_rows(
         provider=actual.provider, model=actual.model, at=hold.created_at, variant=actual.variant
     )
@@ -47,7 +48,7 @@ def issue(run: SettledRun) -> UUID:
         person_ref=hold.person_ref,
         kind=hold.kind,
         model=hold.model,
-        body=bodies.canonical(bodies.of_receipt(receipt_id, run, hold, rates)),
+        body=bodies.canonical(bodies.of_receipt(receipt_id, run, rates)),
         created_at=timezone.now(),
     )
     transaction.on_commit(lambda: wake_sequencer(hold.workspace_id, LogKind.RECEIPTS))
@@ -61,7 +62,8 @@ def wake_sequencer(workspace_id: UUID, kind: LogKind) -> None:
     flag = names.sequencer_flag(workspace_id, kind)
     try:
         if redis_clients.client().set(flag, 1, nx=True, ex=WAKE_ONCE_S):
-            sequence_log.apply_async(kwargs={"workspace_id": str(workspace_id), "kind": kind.value})
+            ids = {"workspace_id": str(workspace_id), "kind": kind.value}
+            sequence_log.apply_async(kwargs=ids, countdown=GATHER_S)
     except (redis.RedisError, BrokerError):
         logger.warning("numbering was not enqueued; the sweep will do it")
 

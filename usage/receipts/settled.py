@@ -4,7 +4,6 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from usage.holds.types import Settlement
 
@@ -39,7 +38,6 @@ class SettledRun:
     empty when nothing was sent. `parameters` hold no text of a person: they stay readable after the text is erased.
     """
 
-    hold_id: UUID
     attempt: int
     settlement: Settlement
     state: str

@@ -538,3 +538,15 @@ BEGIN
     END IF;
     RETURN v_before;
 END $$;
+
+-- What callers enter by. They come from many search paths, and PostgreSQL plans a function's statements anew whenever it
+-- is another one than last time: here it is always the same.
+DO $$
+DECLARE
+    v_name text;
+BEGIN
+    FOREACH v_name IN ARRAY ARRAY['usage_open_hold', 'usage_let_in', 'usage_resolve', 'usage_settle', 'usage_extend',
+                                  'usage_widen', 'usage_shift'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path = public', v_name);
+    END LOOP;
+END $$;

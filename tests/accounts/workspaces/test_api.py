@@ -9,6 +9,7 @@ from accounts.models import Membership
 from tenants.models import AuditEntry, Workspace
 from tenants.scope import get_ref
 from tests import factories
+from tests.assistants.documents import files
 
 LIST, CURRENT = "/api/v1/workspaces", "/api/v1/workspaces/current"
 
@@ -170,3 +171,46 @@ def test_member_reads_and_changes_nothing(db, acme, member):
     assert in_acme(member).get(CURRENT).json()["role"] == "member"
     assert patch(in_acme(member), {"name": "X"}).status_code == 403
     assert get_ref(id=acme.id) == acme
+
+
+# the logo
+
+
+def put_logo(client: Client, content: bytes, **headers):
+    head = b'--cut\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    body = head + content + b"\r\n--cut--\r\n"
+    return client.put(
+        f"{CURRENT}/logo", body, content_type="multipart/form-data; boundary=cut", headers=headers
+    )
+
+
+def test_logo_is_set_read_and_removed(db, admin, viewer, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    client = in_acme(admin)
+    assert (client.get(f"{CURRENT}/logo").status_code, client.get(CURRENT).json()["logo_url"]) == (404, "")
+    saved = put_logo(client, files.picture(size=(600, 100)))
+    assert (
+        saved.status_code == 200 and saved.json()["logo_url"] == client.get(CURRENT).json()["logo_url"] != ""
+    )
+    picture = in_acme(viewer).get(f"{CURRENT}/logo")
+    assert (picture.status_code, picture["Content-Type"]) == (200, "image/png")
+    assert put_logo(client, files.picture(), **{"If-Match": '"stale"'}).status_code == 412
+    refused = put_logo(client, b"no picture")
+    assert (refused.status_code, refused.json()["code"]) == (422, "picture_refused")
+    assert put_logo(in_acme(viewer), files.picture()).status_code == 403
+    assert client.get(f"{CURRENT}/logo").content == picture.content
+    kept = put_logo(client, files.picture(), **{"If-Match": picture["ETag"]})
+    assert (kept.status_code, kept["ETag"]) == (200, client.get(f"{CURRENT}/logo")["ETag"])
+    assert client.delete(f"{CURRENT}/logo").status_code == 204
+    assert client.get(CURRENT).json()["logo_url"] == ""
+
+
+def test_who_leaves_is_gone_and_the_last_owner_stays(person, owner, acme):
+    client = in_acme(person)
+    assert client.get(CURRENT).status_code == 200
+    assert client.post("/api/v1/members/leave").status_code == 204
+    assert client.get(CURRENT).status_code == 404
+    assert not Membership.objects.filter(workspace_id=acme.id, user=person.user).exists()
+    refused = in_acme(owner).post("/api/v1/members/leave")
+    assert (refused.status_code, refused.json()["code"]) == (409, "last_owner")
+    assert Membership.objects.filter(workspace_id=acme.id, user=owner.user).exists()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection
@@ -12,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from tenants.scope import workspace_scope
 from tests import factories
+from usage.pace import queries as pace
 
 API = "/api/v1"
 
@@ -41,6 +43,11 @@ class Caller:
     def delete(self, path: str) -> HttpResponse:
         return self.client.delete(f"{API}/{path}")
 
+    def send_if(self, tag: str, method: str, path: str, **body: Any) -> HttpResponse:
+        """With `If-Match`."""
+        send = getattr(self.client, method)
+        return send(f"{API}/{path}", body, content_type="application/json", headers={"If-Match": tag})
+
     def upload(self, path: str, file: Any, **fields: Any) -> HttpResponse:
         return self.client.post(f"{API}/{path}", {"file": file, **fields})
 
@@ -50,10 +57,11 @@ class Caller:
         return response.json()["results"]
 
     def queries(self, path: str) -> int:
-        """Of the second request: the first one may warm what is kept for longer."""
-        self.get(path)
-        with CaptureQueriesContext(connection) as captured:
-            assert self.get(path).status_code == 200
+        """Of the second request: the first one may warm what is kept for longer; all the while it stays."""
+        with mock.patch.object(pace, "FRESH_NS", 3_600_000_000_000):
+            self.get(path)
+            with CaptureQueriesContext(connection) as captured:
+                assert self.get(path).status_code == 200
         return len([row for row in captured if not row["sql"].startswith("SET search_path")])
 
 
@@ -72,6 +80,12 @@ def here(db, acme) -> Callable[[], AbstractContextManager[Any]]:
 @pytest.fixture
 def api(db, owner) -> Iterator[Caller]:
     yield Caller(owner)
+
+
+@pytest.fixture
+def elsewhere(db, globex_owner) -> Iterator[Caller]:
+    """Of another workspace."""
+    yield Caller(globex_owner)
 
 
 @pytest.fixture

@@ -116,3 +116,103 @@ def test_nobody_sees_another_s_resume(client, owner, acme):
     other = factories.with_key(factories.make_key(owner.member))
     assert other.get(URL).status_code == 404
     assert client.get(URL).status_code == 200
+
+
+# the profile
+
+EDITED = PROFILE | {"summary": "A baker of bread.", "skills": ["Baking", "Selling"]}
+
+
+@pytest.fixture
+def filled(client, acme) -> None:
+    post(client, text="I bake since 2020.")
+    read(acme)
+    fill(acme, json.dumps(PROFILE))
+
+
+def put(client, body, **headers):
+    return client.put(f"{URL}/profile", body, content_type="application/json", headers=headers)
+
+
+def test_profile_is_read_edited_and_emptied(client, filled, acme):
+    assert client.get(f"{URL}/profile").json() == PROFILE
+    assert client.get(f"{URL}/profile?fields=skills").json() == {"skills": ["Baking"]}
+    edited = put(client, EDITED)
+    assert (edited.status_code, edited.json()) == (200, EDITED)
+    whole = client.get(URL).json()
+    assert (whole["profile"], whole["is_edited"], whole["state"]) == (EDITED, True, "ready")
+    assert client.delete(f"{URL}/profile").status_code == 204
+    empty = {"summary": "", "experience": [], "skills": [], "education": []}
+    assert client.get(f"{URL}/profile").json() == empty
+    whole = client.get(URL).json()
+    assert (whole["profile"], whole["state"], whole["name"]) == (None, "ready", "resume.txt")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"summary": "x" * 1501}, "summary"),
+        ({"summary": None}, "summary"),
+        ({"skills": ["x" * 201]}, "skills"),
+        ({"skills": ["x"] * 81}, "skills"),
+        ({"skills": "Baking"}, "skills"),
+        ({"experience": [{"role": "Baker"}]}, "experience"),
+        ({"education": [{"degree": "", "institution": "", "period": ""}] * 41}, "education"),
+    ],
+)
+def test_refused_profile_changes_nothing(client, filled, change, named):
+    refused = put(client, PROFILE | change)
+    assert (refused.status_code, refused.json()["code"], list(refused.json()["fields"])) == (
+        400,
+        "invalid",
+        [named],
+    )
+    assert client.get(URL).json()["profile"] == PROFILE
+
+
+def test_profile_with_a_stale_tag_is_refused(client, filled):
+    stale = client.get(f"{URL}/profile")["ETag"]
+    fresh = put(client, EDITED, **{"If-Match": stale})
+    assert (fresh.status_code, fresh["ETag"]) == (200, client.get(f"{URL}/profile")["ETag"])
+    refused = put(client, PROFILE, **{"If-Match": stale})
+    assert (refused.status_code, refused.json()["code"]) == (412, "precondition_failed")
+    assert client.delete(f"{URL}/profile", headers={"If-Match": stale}).status_code == 412
+    assert client.get(f"{URL}/profile").json() == EDITED
+
+
+def test_profile_is_written_anew_by_a_model(client, filled, acme):
+    put(client, EDITED)
+    again = client.post(f"{URL}/fill")
+    assert (again.status_code, again.json()["state"]) == (202, "filling")
+    fill(acme, json.dumps(PROFILE))
+    whole = client.get(URL).json()
+    assert (whole["profile"], whole["is_edited"]) == (PROFILE, False)
+
+
+def test_what_is_not_read_yet_cannot_be_filled(client):
+    assert client.post(f"{URL}/fill").status_code == 404
+    assert client.get(f"{URL}/profile").status_code == 404
+    post(client, text="I bake.")
+    refused = client.post(f"{URL}/fill")
+    assert (refused.status_code, refused.json()["code"]) == (409, "resume_not_read")
+    assert client.get(f"{URL}/profile").status_code == 404
+
+
+def test_resume_is_deleted_with_its_profile(client, filled, acme):
+    assert client.delete(URL).status_code == 204
+    assert (client.get(URL).status_code, client.delete(URL).status_code) == (404, 404)
+    with enter(acme):
+        assert not Document.objects.exists() and not ResumeProfile.objects.exists()
+
+
+def test_nobody_touches_another_s_profile(client, filled, owner):
+    other = factories.with_key(factories.make_key(owner.member))
+    for response in (
+        other.get(f"{URL}/profile"),
+        put(other, EDITED),
+        other.delete(f"{URL}/profile"),
+        other.post(f"{URL}/fill"),
+        other.delete(URL),
+    ):
+        assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert client.get(f"{URL}/profile").json() == PROFILE

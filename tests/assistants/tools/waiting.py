@@ -1,5 +1,7 @@
 """Rows of tool calls, for tests that play no run."""
 
+from uuid import uuid4
+
 from django.utils import timezone
 
 from accounts.permissions import Member
@@ -16,11 +18,13 @@ def make_call(run: Run, **fields) -> ToolCall:
 
 
 def sweepable(member: Member, run: Run) -> dict[str, object]:
+    """With a standing decision about a tool that nobody else decided on."""
+    tool = f"tool-{uuid4().hex[:8]}"
     ToolChoice.objects.create(
         person_id=member.user_id,
         assistant_id=run.assistant_id,
-        tool="web_page",
+        tool=tool,
         answer="never",
         updated_at=timezone.now(),
     )
-    return {"call": make_call(run).id}
+    return {"call": make_call(run).id, "tool": tool}

@@ -23,7 +23,6 @@ def settle(workspace_id: UUID, *, has_receipt: bool = True, salt: bytes = b"s" *
         if has_receipt:
             services.issue(
                 SettledRun(
-                    hold_id=hold_id,
                     attempt=claim.attempt,
                     settlement=settlement,
                     state="done",
