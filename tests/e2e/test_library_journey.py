@@ -49,7 +49,6 @@ def test_share_revoke_export(owner, browser: Browser, watch: Watch, stack, tmp_p
     stranger.page.reload()
     expect(stranger.page.get_by_text("This link leads nowhere")).to_be_visible()
 
-    page.go_back()
     owner.go("/w/acme/conversations/?tag=breakfast")
     page.get_by_role("link", name="Marmalade").first.click()
     for name, start in (("Markdown", b"# Marmalade"), ("JSON", b"{"), ("PDF", b"%PDF")):

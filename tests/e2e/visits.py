@@ -36,6 +36,7 @@ class Watch:
         context.add_init_script(NOTE_VIOLATIONS)
         # Listened to, not held up: what a route holds up is not cached either, and pages come without end.
         context.on("request", self._note)
+        context.on("requestfailed", self._forget_refused)
         context.on("console", self._hear)
         context.on(
             "weberror", lambda error: self.errors.append(f"{error.page and error.page.url}: {error.error}")
@@ -48,6 +49,11 @@ class Watch:
             return
         if f"{parts.scheme}://{parts.netloc}" != self.origin:
             self.foreign.append(request.url)
+
+    def _forget_refused(self, request: Request) -> None:
+        """The page's own policy kept it: the console says so."""
+        if "csp" in (request.failure or "") and request.url in self.foreign:
+            self.foreign.remove(request.url)
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):

@@ -200,6 +200,7 @@ def test_migrate_all_brings_a_workspace_up_that_is_behind(db, capsys):
     call_command("migrate_all")
     assert "migrated workspace" not in capsys.readouterr().out
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(
             f'DELETE FROM "{workspace.schema_name}".django_migrations WHERE app = %s', ["assistants"]
         )

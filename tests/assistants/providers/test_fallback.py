@@ -94,7 +94,8 @@ def test_what_the_second_costs_would_be_cut_by_a_hold_of_the_first_alone(bench):
     """The control: without the dearest in the hold, settling books less than was used."""
     run = bench.ask(bench.assistant(FIRST))
     hold = Hold.objects.get(id=run.id)
-    terms = holds.Terms(hold.workspace_id, hold.created_at, 10, hold.request["meters"])
+    hold.output_cap = 10
+    terms = holds.Terms(hold)
     used = Actual("openai", SECOND, input_tokens=run.input_tokens, output_tokens=10)
     assert terms.at_most("cost_micro", cost(SECOND, used)) == cost(FIRST, used) < cost(SECOND, used)
 
