@@ -34,17 +34,13 @@ class NoticeSerializer(serializers.Serializer):
     url = serializers.CharField(allow_null=True)
 
 
-class NoticePageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = NoticeSerializer(many=True)
-
-
 class NoticeList(APIView):
     serializer_class = NoticeSerializer
     required_permissions = {"GET": Permission.VIEW}
 
-    @extend_schema(operation_id="notices_list", summary="List notices", responses=NoticePageSerializer)
+    @extend_schema(
+        operation_id="notices_list", summary="List notices", responses=pagination.page_of(NoticeSerializer)
+    )
     def get(self, request: Request) -> Response:
         """As the caller's pages show them: what is stopped concerns everybody, limits who manages the workspace, money
         who sees billing. All on one page."""

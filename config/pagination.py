@@ -1,8 +1,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+from drf_spectacular.utils import inline_serializer
 from rest_framework import pagination
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer, URLField
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 
@@ -49,3 +51,13 @@ def page(
         return url
 
     return {"next": link(following), "previous": link(preceding), "results": list(rows)}
+
+
+def page_of(row: type[Serializer[Any]]) -> Serializer[Any]:
+    """What the document says of such a page, under the name of its rows: `TagSerializer` comes in a `TagPage`."""
+    fields = {
+        "next": URLField(allow_null=True),
+        "previous": URLField(allow_null=True),
+        "results": row(many=True),
+    }
+    return inline_serializer(f"{row.__name__.removesuffix('Serializer')}Page", fields)

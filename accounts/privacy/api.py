@@ -34,18 +34,14 @@ class ExportSerializer(serializers.ModelSerializer):
         return links.absolute_workspace_url(current_workspace(), "settings-export") if row.file else None
 
 
-class ExportPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = ExportSerializer(many=True)
-
-
 @open_while_read_only
 class ExportList(APIView):
     serializer_class = ExportSerializer
     required_permissions = {"GET": OWNS, "POST": OWNS}
 
-    @extend_schema(operation_id="exports_list", summary="List exports", responses=ExportPageSerializer)
+    @extend_schema(
+        operation_id="exports_list", summary="List exports", responses=pagination.page_of(ExportSerializer)
+    )
     def get(self, request: Request) -> Response:
         """Of the whole workspace, the last ones, newest first."""
         rows = queries.list_workspace_exports(member_of(request).workspace_id)

@@ -5,10 +5,9 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
-from django_ratelimit.core import get_usage
 from rest_framework.request import Request
 
-from config import errors
+from config import braking, errors
 
 MOST, WINDOW_S = 10, 60
 
@@ -22,16 +21,11 @@ class TooManyTests(errors.DomainError):
 
 def count(request: HttpRequest | Request, *, workspace_id: UUID, endpoint_id: UUID) -> None:
     """Of one webhook, on pages and by the API together. Raises TooManyTests."""
-    found = get_usage(
-        request,
-        group="webhook-test",
-        key=lambda *_: f"{workspace_id}:{endpoint_id}",
-        rate=f"{MOST}/{WINDOW_S}s",
-        increment=True,
+    wait_s = braking.wait_s(
+        request, group="webhook-test", whose=f"{workspace_id}:{endpoint_id}", rate=f"{MOST}/{WINDOW_S}s"
     )
-    if found is None or not found["should_limit"]:
+    if not wait_s:
         return
-    wait_s = max(1, found["time_left"])
     raise TooManyTests(
         f"A webhook is tested {MOST} times a minute at most. Try again in {wait_s}"
         f" second{'' if wait_s == 1 else 's'}; the log shows how the last tests were answered.",

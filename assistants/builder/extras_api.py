@@ -95,7 +95,7 @@ class TemplateList(APIView):
     @extend_schema(
         operation_id="assistant_templates_list",
         summary="List templates",
-        responses=serializers.TemplatePageSerializer,
+        responses=pagination.page_of(serializers.TemplateSerializer),
     )
     def get(self, request: Request) -> Response:
         """Assistants to begin with: `POST /assistants` takes one by its key."""

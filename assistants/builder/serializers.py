@@ -161,12 +161,6 @@ class TemplateSerializer(serializers.Serializer):
     needs = serializers.CharField()
 
 
-class TemplatePageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = TemplateSerializer(many=True)
-
-
 class DraftSerializer(AssistantWriteSerializer):
     """What the test asks, saved or not."""
 

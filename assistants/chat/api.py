@@ -181,7 +181,7 @@ class TagList(APIView):
     serializer_class = serializers.TagSerializer
     required_permissions = {"GET": Permission.VIEW}
 
-    @extend_schema(summary="List tags", responses=serializers.TagPageSerializer)
+    @extend_schema(summary="List tags", responses=pagination.page_of(serializers.TagSerializer))
     def get(self, request: Request) -> Response:
         """One's own, with how many conversations have each; the most used ones, 40 at most."""
         found = library_queries.list_tags(library_queries.scope_of(member_of(request)))

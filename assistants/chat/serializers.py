@@ -212,12 +212,6 @@ class TagSerializer(serializers.Serializer):
     conversations = serializers.IntegerField()
 
 
-class TagPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = TagSerializer(many=True)
-
-
 def read_question(sent: Any, conversation: Conversation) -> dict[str, Any]:
     """What a question is asked with: text, parent_id, client_id, attachments. Raises ValidationError."""
     form = MessageCreateSerializer(data=sent)

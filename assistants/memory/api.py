@@ -115,7 +115,7 @@ class MemoryHistory(APIView):
     @extend_schema(
         operation_id="memory_history_list",
         summary="List what a statement superseded",
-        responses=serializers.MemoryPageSerializer,
+        responses=pagination.page_of(serializers.MemorySerializer),
     )
     def get(self, request: Request, item_id: UUID) -> Response:
         """Newest first, fifty at most."""

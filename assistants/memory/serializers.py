@@ -144,9 +144,3 @@ def layer_row(layer: layers.Layer, counts: dict[str, int], allowed: frozenset[st
         "items": counts.get(layer.name, 0) if layer.is_kept else None,
         "is_included": layer.name in allowed,
     }
-
-
-class MemoryPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = MemorySerializer(many=True)

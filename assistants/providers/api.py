@@ -149,7 +149,7 @@ class ProviderTest(APIView):
         """Asks its server for the list of its models and keeps that; a failure changes no model. No model runs."""
         member = member_of(request)
         row = queries.access_provider(member, provider_id)
-        pacing.require_not_asked_enough(request._request, member.workspace_id)
+        pacing.count(request._request, member.workspace_id)
         found = services.test_provider(member=member, provider=row)
         body = {
             "code": found.code,
@@ -204,7 +204,7 @@ class ModelList(APIView):
     @extend_schema(
         operation_id="models_list",
         summary="List models for assistants",
-        responses=serializers.ModelChoicePageSerializer,
+        responses=pagination.page_of(serializers.ModelChoiceSerializer),
     )
     def get(self, request: Request) -> Response:
         """The platform's, then those of own providers, each with why it cannot be chosen now."""

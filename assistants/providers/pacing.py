@@ -3,24 +3,21 @@
 from uuid import UUID
 
 from django.http import HttpRequest
-from django_ratelimit.core import is_ratelimited
 
 from assistants.providers.refusals import TooManyTests
+from config import braking
 
 TESTS = "10/m"
 WAIT_S = 60
+"""A whole window: who waits so long is let in whenever it began."""
 
 
 def asked_enough(request: HttpRequest, workspace_id: UUID) -> bool:
     """Counts this one."""
-
-    def whose(group: str, request: HttpRequest) -> str:
-        return str(workspace_id)
-
-    return bool(is_ratelimited(request, group="provider-test", key=whose, rate=TESTS, increment=True))
+    return bool(braking.wait_s(request, group="provider-test", whose=str(workspace_id), rate=TESTS))
 
 
-def require_not_asked_enough(request: HttpRequest, workspace_id: UUID) -> None:
+def count(request: HttpRequest, workspace_id: UUID) -> None:
     """Raises TooManyTests."""
     if asked_enough(request, workspace_id):
         raise TooManyTests(data={"retry_after_s": WAIT_S})

@@ -156,9 +156,3 @@ class ModelChoiceSerializer(serializers.Serializer):
 
     def get_output_micro_per_million(self, row: ModelChoice) -> int | None:
         return row.rates.by_meter.get(Meter.OUTPUT_TOKENS)
-
-
-class ModelChoicePageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = ModelChoiceSerializer(many=True)

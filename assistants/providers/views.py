@@ -108,7 +108,7 @@ def provider_remove(request: MemberRequest, provider_id: UUID) -> HttpResponse:
 @require_POST
 def provider_test(request: MemberRequest, provider_id: UUID) -> HttpResponse:
     provider = queries.access_provider(request.member, provider_id)
-    pacing.require_not_asked_enough(request, request.workspace.id)
+    pacing.count(request, request.workspace.id)
     found = services.test_provider(member=request.member, provider=provider)
     _tell(request, provider, found)
     return redirect(page_url(request, "model-provider", provider_id=provider.id))

@@ -38,7 +38,7 @@ class RunToolCalls(APIView):
     @extend_schema(
         operation_id="runs_tool_calls_list",
         summary="List tool calls of a run",
-        responses=serializers.CallPageSerializer,
+        responses=pagination.page_of(serializers.CallSerializer),
     )
     def get(self, request: Request, run_id: UUID) -> Response:
         """In their order, those of the runs that it goes on from among them. All on one page."""
@@ -146,7 +146,7 @@ class ToolList(APIView):
     @extend_schema(
         operation_id="tools_list",
         summary="List tools for assistants",
-        responses=serializers.ToolPageSerializer,
+        responses=pagination.page_of(serializers.ToolSerializer),
     )
     def get(self, request: Request) -> Response:
         """Every one that an assistant may be given, by `name`."""

@@ -12,12 +12,6 @@ from assistants.models import Run, ToolCall, ToolChoice
 from assistants.tools.presenters import CallView
 
 
-class CallPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = CallSerializer(many=True)
-
-
 class ToolCallSerializer(CallSerializer):
     """With where it belongs. `question`: what its person is asked."""
 
@@ -56,12 +50,6 @@ class ToolSerializer(serializers.Serializer):
     title = serializers.CharField()
     description = serializers.CharField()
     asks = serializers.BooleanField()
-
-
-class ToolPageSerializer(serializers.Serializer):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = ToolSerializer(many=True)
 
 
 def call(view: CallView, row: ToolCall) -> dict[str, Any]:
