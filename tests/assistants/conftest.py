@@ -43,12 +43,18 @@ class Provider:
 
     def requests(self, run_id: UUID) -> list[dict]:
         """Its records of all attempts of a run, in order; waits until none is open."""
+        return self._ended(lambda row: row["client_request_id"].startswith(f"{run_id}-"))
+
+    def wait_idle(self) -> None:
+        self._ended(lambda row: True)
+
+    def _ended(self, is_meant: Callable[[dict], bool]) -> list[dict]:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             found = httpx2.get(f"{self.address}/_sim/requests", timeout=5).json()["requests"]
-            mine = [row for row in found if row["client_request_id"].startswith(f"{run_id}-")]
-            if all(row["ended_at"] for row in mine):
-                return mine
+            meant = [row for row in found if is_meant(row)]
+            if all(row["ended_at"] for row in meant):
+                return meant
             assert time.monotonic() < deadline, "a request of the provider never ended"
             time.sleep(0.02)
 
