@@ -1,12 +1,15 @@
 """A hold from opening to its one end. The clock of leases is the database's."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+import usage
 from tests.factories import open_hold
 from usage.holds import queries, services
 from usage.holds.types import Actual, HoldLost, HoldRequest
@@ -271,3 +274,16 @@ def test_leases_never_touch_an_index(hold):
     with connection.cursor() as cursor:
         cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'usage_hold'")
         assert cursor.fetchone()[0] == ["fillfactor=50"]
+
+
+def test_what_services_call_has_one_search_path_whoever_calls(db):
+    """Otherwise its statements are planned anew with every other workspace."""
+    called = {
+        name
+        for path in Path(usage.__file__).parent.rglob("*.py")
+        for name in re.findall(r"SELECT (usage_\w+)\(", path.read_text())
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT proname FROM pg_proc WHERE proconfig = '{search_path=public}'")
+        assert called == {name for (name,) in cursor.fetchall() if name.startswith("usage_")}
+    assert len(called) > 5
