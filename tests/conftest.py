@@ -6,8 +6,10 @@ own transactional tests are refused: their flush would TRUNCATE append-only tabl
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -136,6 +138,13 @@ def rights_are_read_once(monkeypatch) -> None:
     """What an earlier test left in the process is forgotten. What this one reads is kept: queries can be counted."""
     features.forget_all()
     monkeypatch.setattr(features, "FRESH_NS", 3_600_000_000_000)
+
+
+@pytest.fixture(autouse=True)
+def no_window_of_a_rate_ends(monkeypatch) -> None:
+    """Rates are counted in windows of the clock; none ends between two calls of a test, however slow the machine."""
+    began = time.time()
+    monkeypatch.setattr("django_ratelimit.core.time", SimpleNamespace(time=lambda: began))
 
 
 @pytest.fixture(autouse=True)

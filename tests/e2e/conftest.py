@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
 from config.local.chromium import find_chromium
 from config.local.stack import Stack
@@ -14,6 +14,7 @@ from tests.live import running
 from tests.live.books import Books
 from tests.live.callers import Person
 from tests.live.provider import Provider
+from tests.patience import PATIENCE_MS
 
 ARGUMENTS = [
     "--headless=new",
@@ -28,6 +29,7 @@ ONLY_HERE = "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 """Chromium's rules for names: no request leaves the machine."""
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the mark in the same hook
@@ -92,6 +94,7 @@ def watch(stack: Stack) -> Watch:
 @pytest.fixture
 def context(browser: Browser, watch: Watch, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport=WIDE)
+    context.set_default_timeout(PATIENCE_MS)
     watch.attach(context)
     yield context
     context.close()

@@ -8,6 +8,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
+from tests.patience import PATIENCE_MS
 
 
 def picture() -> bytes:
@@ -30,7 +31,7 @@ def test_attach_a_picture_and_a_pdf_and_ask(owner, tmp_path: Path, watch) -> Non
     chooser.value.set_files([rules, broken, cat])
     tray = page.get_by_role("list", name="Files to be sent")
     expect(tray.get_by_text("This file is not what its name says.")).to_be_visible()
-    expect(tray.locator("[data-given=ready]")).to_have_count(2, timeout=20_000)
+    expect(tray.locator("[data-given=ready]")).to_have_count(2, timeout=PATIENCE_MS)
     page.reload()
     expect(tray.locator("[data-given=ready]")).to_have_count(2)
     owner.check_accessible()

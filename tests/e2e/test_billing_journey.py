@@ -9,11 +9,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.visits import Visit
 from tests.live.callers import steer
+from tests.patience import PATIENCE_MS
 
 EMAIL = f"buyer-{uuid4().hex[:8]}@example.test"
 PASSWORD = "a-long-enough-Passphrase-7"
 FREE_MESSAGES = 50
-LATER_MS = 45_000
 """For what a worker brings: webhooks, answers."""
 GOOD_CARD, FAILS_AT_RENEWALS = "4242 4242 4242 4242", "4000 0000 0000 0341"
 CLOCK = "/simulated-stripe/clock/"
@@ -55,8 +55,8 @@ def use_up(visit: Visit) -> None:
     visit.go(f"/w/{visit.workspace}/usage/")
     card = visit.page.locator("#meters .card", has_text="Messages a month")
     # The page asks for its meters again by itself.
-    expect(card).to_contain_text(f"{FREE_MESSAGES} of {FREE_MESSAGES}", timeout=LATER_MS)
-    expect(card).not_to_contain_text("held", timeout=LATER_MS)
+    expect(card).to_contain_text(f"{FREE_MESSAGES} of {FREE_MESSAGES}", timeout=PATIENCE_MS)
+    expect(card).not_to_contain_text("held", timeout=PATIENCE_MS)
 
 
 def pay(page: Page, card: str) -> None:
@@ -76,7 +76,7 @@ def billing(visit: Visit) -> Locator:
 def see_in_time(visit: Visit, path: str, text: str, *, times: int = 1, exact: bool = False) -> None:
     """Opens a page again until a webhook has brought what it shows."""
     visit.go(path)
-    for _ in range(LATER_MS // 500):
+    for _ in range(PATIENCE_MS // 500):
         if visit.page.get_by_text(text, exact=exact).count() >= times:
             return
         visit.page.wait_for_timeout(500)
@@ -131,7 +131,7 @@ def buy(visit: Visit) -> None:
     expect(page.get_by_text("Simulated payments").first).to_be_visible()
     pay(page, GOOD_CARD)
     page.locator("#pay").get_by_role("button").last.click()
-    expect(page.get_by_role("heading", name="Welcome to Pro")).to_be_visible(timeout=LATER_MS)
+    expect(page.get_by_role("heading", name="Welcome to Pro")).to_be_visible(timeout=PATIENCE_MS)
     visit.check_accessible()
 
 

@@ -6,14 +6,14 @@ from uuid import uuid4
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
-from tests.e2e.visits import FINAL_MS
+from tests.patience import PATIENCE_MS
 
 
 def ask_draft(page, text: str):
     page.get_by_label("Question").fill(text)
     page.get_by_label("Question").press("Enter")
     answer = page.locator(".trial article.message-assistant").last
-    expect(answer).to_have_attribute("data-state", "final", timeout=FINAL_MS)
+    expect(answer).to_have_attribute("data-state", "final", timeout=PATIENCE_MS)
     return answer
 
 

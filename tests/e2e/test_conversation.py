@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.visits import FINAL_MS, Visit
+from tests.e2e.visits import Visit
+from tests.patience import PATIENCE_MS
 
 LONG = {"tokens": 3000, "rate": 30}
 QUICK = {"tokens": 30, "rate": 0}
@@ -79,7 +80,7 @@ def test_answering_again_gives_another_answer_beside_the_first(owner):
     owner.start("Answer twice.", **QUICK)
     owner.wait_final().get_by_role("button", name="Answer again").click()
 
-    expect(owner.answers.last.locator(".siblings")).to_contain_text("2/2", timeout=FINAL_MS)
+    expect(owner.answers.last.locator(".siblings")).to_contain_text("2/2", timeout=PATIENCE_MS)
     owner.wait_final()
     expect(owner.questions).to_have_count(1)
     expect(owner.answers).to_have_count(1)

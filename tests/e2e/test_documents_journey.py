@@ -7,6 +7,7 @@ import typst
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
+from tests.patience import PATIENCE_MS
 
 SOURCE = b"= Trains\nTrains are booked in second class.\n#pagebreak()\n"
 SOURCE += b"= Flights\nFlights need a trip above seven hours."
@@ -24,7 +25,7 @@ def test_upload_a_pdf_and_follow_a_citation(owner, tmp_path: Path, watch) -> Non
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_text("This file is not what its name says.")).to_be_visible()
     row = page.locator(".doc", has_text=good.name)
-    expect(row.get_by_text("Ready")).to_be_visible(timeout=20_000)
+    expect(row.get_by_text("Ready")).to_be_visible(timeout=PATIENCE_MS)
     owner.check_accessible()
 
     owner.go("/w/acme/assistants/new/")

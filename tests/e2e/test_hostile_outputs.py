@@ -21,8 +21,9 @@ from tests.assistants.hostile.outputs import HOST, load
 from tests.assistants.hostile.page import ATTRIBUTES, REL, TAGS
 from tests.e2e.conftest import ARGUMENTS
 from tests.e2e.test_library_journey import share
-from tests.e2e.visits import FINAL_MS, Visit, Watch
+from tests.e2e.visits import Visit, Watch
 from tests.live.books import Books
+from tests.patience import PATIENCE_MS
 
 OUTPUTS = load()
 TITLE = f"<img src=https://100.{HOST}/t.png onerror=owned(100)> $\\href{{https://100.{HOST}}}{{x}}$"
@@ -204,7 +205,7 @@ def test_streamed_and_swapped_in_they_do_nothing(owner, watch, trap, noticed, ta
         owner.page.wait_for_load_state()
         texts = dict(owner.page.evaluate(SAID))
         owner.page.evaluate(STREAM_AGAIN)
-        expect(owner.answers.locator(".prose")).to_have_count(len(texts), timeout=FINAL_MS)
+        expect(owner.answers.locator(".prose")).to_have_count(len(texts), timeout=PATIENCE_MS)
         shown += check_held(owner)
 
     assert shown == len(OUTPUTS)
@@ -257,8 +258,9 @@ def test_control_without_the_sanitiser_and_the_policy_they_do(owner: Visit, watc
     frames = "".join(f'<iframe srcdoc="{escape(parser.render(output.text))}"></iframe>' for output in OUTPUTS)
     owner.page.route("**/trusting/", lambda route: route.fulfill(content_type="text/html", body=frames))
 
-    owner.go("/trusting/")
-    for _ in range(100):
+    # Its end of loading is not waited for: some of them see to it that it never comes.
+    owner.page.goto(f"{owner.origin}/trusting/", wait_until="commit")
+    for _ in range(PATIENCE_MS // 50):
         if len(asked(watch)) > 80 and len(set(noticed.ran)) > 20:
             break
         owner.page.wait_for_timeout(50)

@@ -6,9 +6,9 @@ import time
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
+from tests.patience import PATIENCE_S
 
 FACTS = "My dog is called Biscuit. My favourite city is Porto. My bicycle is a green Gazelle."
-PATIENCE_S = 20
 
 
 def test_facts_told_once_are_used_later_and_lead_to_their_source(owner) -> None:

@@ -17,11 +17,11 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import WIDE
 from tests.e2e.visits import Visit
+from tests.patience import PATIENCE_MS
 
 WORD = uuid4().hex[:8]
 ADA, BEN = f"ada-{WORD}@example.test", f"ben-{WORD}@example.test"
 PASSWORD = "a-long-enough-Passphrase-7"
-LATER_MS = 60_000
 """For what a worker makes: mails, exports, an erasure."""
 
 
@@ -168,7 +168,7 @@ def take_along(visit: Visit) -> list[str]:
     page.get_by_role("button", name="Export my data").click()
     prove(page)
     link = page.get_by_role("link", name="Download")
-    expect(link).to_be_visible(timeout=LATER_MS)
+    expect(link).to_be_visible(timeout=PATIENCE_MS)
     visit.check_accessible()
     with page.expect_download() as started:
         link.click()

@@ -5,7 +5,8 @@ import re
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import PHONE, WIDE
-from tests.e2e.visits import FINAL_MS, Visit, Watch
+from tests.e2e.visits import Visit, Watch
+from tests.patience import PATIENCE_MS
 
 WORDS = "Alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon. "
 
@@ -27,7 +28,7 @@ def test_an_answer_arrives_on_two_pages_and_questions_wait_for_it(
     expect(colleague.answers).to_have_count(1)
 
     owner.ask("Second.", exact=WORDS * 6, rate=25)
-    expect(colleague.questions).to_have_count(2, timeout=FINAL_MS)
+    expect(colleague.questions).to_have_count(2, timeout=PATIENCE_MS)
     colleague.wait_for_text(10)
     owner.ask("Third.", tokens=10, rate=0)
     owner.ask("Not this one.")
@@ -42,7 +43,7 @@ def test_an_answer_arrives_on_two_pages_and_questions_wait_for_it(
     expect(colleague.page.get_by_role("region", name="Waiting questions")).to_contain_text("Fourth.")
 
     for visit in (owner, colleague):
-        expect(visit.questions).to_have_count(4, timeout=2 * FINAL_MS)
+        expect(visit.questions).to_have_count(4, timeout=PATIENCE_MS)
         expect(visit.questions.nth(2)).to_contain_text("Third.")
         expect(visit.questions.nth(3)).to_contain_text("Fourth.")
         visit.wait_final()

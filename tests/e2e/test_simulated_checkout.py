@@ -13,9 +13,9 @@ from playwright.sync_api import expect
 from config.processes import manage
 from tests.e2e.conftest import PHONE, WIDE
 from tests.e2e.visits import Visit
+from tests.patience import PATIENCE_S
 
 NOTICE = "Simulated payments — no money moves"
-START_S = 60
 
 
 @dataclass
@@ -94,7 +94,7 @@ def shop(stack) -> Iterator[Shop]:
         sdk = stripe.StripeClient(
             told["STRIPE_SECRET_KEY"],
             base_addresses={"api": told["STRIPE_API_BASE"]},
-            http_client=stripe.RequestsClient(timeout=START_S),
+            http_client=stripe.RequestsClient(timeout=PATIENCE_S),
         )
         prices = []
         for name, amount in (("Pro", 1900), ("Team", 4900)):

@@ -5,7 +5,7 @@ from uuid import uuid4
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import PHONE
-from tests.e2e.visits import FINAL_MS
+from tests.patience import PATIENCE_MS
 
 # The page is the product itself, on a private address: it is asked for, allowed, and still not read.
 QUESTION = """What is six times seven, and what does the page say?
@@ -27,7 +27,7 @@ def test_a_tool_is_used_and_another_waits_for_permission(owner):
     page.get_by_label("Message").fill(QUESTION)
     page.get_by_label("Message").press("Enter")
     answer = page.locator("article.message-assistant").last
-    expect(answer.get_by_role("button", name="Allow once")).to_be_visible(timeout=FINAL_MS)
+    expect(answer.get_by_role("button", name="Allow once")).to_be_visible(timeout=PATIENCE_MS)
     expect(answer.get_by_text("http://127.0.0.1/terms")).to_be_visible()
     expect(answer.locator(".tool-done")).to_contain_text("6 * 7")
     owner.check_accessible()
@@ -37,8 +37,8 @@ def test_a_tool_is_used_and_another_waits_for_permission(owner):
 
     answer.get_by_role("button", name="Allow once").click()
     answer = page.locator("article.message-assistant").last
-    expect(answer.locator(".tool-failed")).to_contain_text("Read a web page", timeout=FINAL_MS)
-    expect(answer).to_have_attribute("data-state", "final", timeout=FINAL_MS)
+    expect(answer.locator(".tool-failed")).to_contain_text("Read a web page", timeout=PATIENCE_MS)
+    expect(answer).to_have_attribute("data-state", "final", timeout=PATIENCE_MS)
     expect(answer).to_contain_text("A tool returned: 42")
     expect(answer).to_contain_text("This address is not one of the open internet.")
     page.reload()

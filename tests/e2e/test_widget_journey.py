@@ -8,9 +8,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import PHONE, WIDE
-from tests.e2e.visits import FINAL_MS, Visit
+from tests.e2e.visits import Visit
 from tests.live.books import Books
 from tests.live.callers import steer
+from tests.patience import PATIENCE_MS
 
 PAGE = "<!doctype html><html lang=en><title>A site</title><h1>A site</h1>{line}</html>"
 
@@ -78,7 +79,7 @@ def test_an_allowed_site_chats_and_a_foreign_one_gets_nothing(
     chat = visitor.frame_locator("iframe")
     chat.get_by_label("Your message").fill(steer("Do you ship?", exact="We **do**.", rate=0))
     chat.get_by_role("button", name="Send").click()
-    expect(chat.locator(".widget-answer strong")).to_have_text("do", timeout=FINAL_MS)
+    expect(chat.locator(".widget-answer strong")).to_have_text("do", timeout=PATIENCE_MS)
     assert charged(books) == before + 1
     # It survives a reload: the site's page keeps who they are.
     visitor.reload()
@@ -87,7 +88,7 @@ def test_an_allowed_site_chats_and_a_foreign_one_gets_nothing(
     chat.get_by_label("Your message").fill(steer("Tell me all.", tokens=400, rate=20))
     chat.get_by_role("button", name="Send").click()
     chat.get_by_role("button", name="Stop").click()
-    expect(chat.locator(".widget-note")).to_have_text("Stopped.", timeout=FINAL_MS)
+    expect(chat.locator(".widget-note")).to_have_text("Stopped.", timeout=PATIENCE_MS)
     visitor.set_viewport_size(PHONE)
     expect(chat.get_by_label("Your message")).to_be_visible()
 

@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 from tests.live.callers import steer
+from tests.patience import PATIENCE_MS
 
-FINAL_MS = 15_000
 NOTE_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`));
@@ -112,13 +112,13 @@ class Visit:
 
     def wait_for_text(self, characters: int = 1) -> int:
         """Until the running answer shows that much; returns how much it shows."""
-        expect(self.stream).to_have_text(re.compile(rf"[\s\S]{{{characters},}}"), timeout=FINAL_MS)
+        expect(self.stream).to_have_text(re.compile(rf"[\s\S]{{{characters},}}"), timeout=PATIENCE_MS)
         return len(self.stream.inner_text())
 
     def wait_final(self, state: str = "final") -> Locator:
         """Until the last answer is there as the server rendered it."""
         answer = self.answers.last
-        expect(answer).to_have_attribute("data-state", state, timeout=FINAL_MS)
+        expect(answer).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
         return answer
 
     def check_accessible(self, *schemes: str) -> None:

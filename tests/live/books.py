@@ -11,9 +11,8 @@ from psycopg.rows import class_row
 
 from assistants.llm import tokens
 from config.local.stack import Stack
+from tests.patience import PATIENCE_S
 
-FINAL_WITHIN_S = 30.0
-"""What the product promises after any single process was killed."""
 POLL_S = 0.05
 
 ENTRIES = """
@@ -109,7 +108,7 @@ class Books:
             return cursor.execute(query, [list(run_ids)]).fetchall()
 
     def wait_final(self, run_ids: Iterable[str], *, since: float | None = None) -> float:
-        """Seconds from `since` (monotonic) until the last run was final; fails after the promised time."""
+        """Seconds from `since` (monotonic) until the last run was final; fails when patience is over."""
         wanted, since = set(run_ids), since or time.monotonic()
         unfinished: Any = wanted
         while True:
@@ -122,7 +121,7 @@ class Books:
             took = time.monotonic() - since
             if not unfinished:
                 return took
-            assert took < FINAL_WITHIN_S, f"not final after {took:.1f} s: {unfinished}"
+            assert took < PATIENCE_S, f"not final after {took:.1f} s: {unfinished}"
             time.sleep(POLL_S)
 
     def close(self, run_ids: Iterable[str]) -> list[Entry]:
@@ -138,7 +137,7 @@ class Books:
         return row[0] if row else None
 
 
-def eventually(check: Callable[[], Any], *, within_s: float = 10, what: str = "") -> Any:
+def eventually(check: Callable[[], Any], *, within_s: float = PATIENCE_S, what: str = "") -> Any:
     """The first true value of `check`."""
     deadline = time.monotonic() + within_s
     while not (value := check()):

@@ -9,8 +9,7 @@ import httpx2
 import openai
 
 from tests.live.viewers import Transcript, Viewer
-
-TIMEOUT_S = 30
+from tests.patience import PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class KeyCaller:
         self.id = ""
         """Of a key that a test made."""
         self.headers = {"Authorization": f"Bearer {key}"}
-        self.http = httpx2.Client(base_url=url, headers=self.headers, timeout=TIMEOUT_S)
+        self.http = httpx2.Client(base_url=url, headers=self.headers, timeout=PATIENCE_S)
 
     def ask(self, text: str, **steering: Any) -> Turn:
         """A new conversation. `steering`: the simulator's directives."""
@@ -71,7 +70,7 @@ class KeyCaller:
         return answer.json()["id"], type(self)(self.url, answer.json()["key"])
 
     def openai(self, **more: Any) -> openai.OpenAI:
-        return openai.OpenAI(api_key=self.key, base_url=f"{self.url}/v1", timeout=TIMEOUT_S, **more)
+        return openai.OpenAI(api_key=self.key, base_url=f"{self.url}/v1", timeout=PATIENCE_S, **more)
 
 
 class Person:
@@ -80,7 +79,7 @@ class Person:
     def __init__(self, url: str, workspace: str, email: str, password: str) -> None:
         self.url = url
         self.workspace = workspace
-        self.http = httpx2.Client(base_url=url, timeout=TIMEOUT_S)
+        self.http = httpx2.Client(base_url=url, timeout=PATIENCE_S)
         self.post("/accounts/login/", {"login": email, "password": password}, form="/accounts/login/")
         assert "session" in self.http.cookies
 

@@ -11,8 +11,6 @@ import redis
 from config.local.stack import Stack
 from tests.live.books import eventually
 
-BACK_WITHIN_S = 30
-
 
 class Faults:
     def __init__(self, stack: Stack) -> None:
@@ -57,7 +55,7 @@ class Faults:
 
     def wait_whole(self) -> None:
         """Until every process runs and is ready."""
-        eventually(self._is_whole, within_s=BACK_WITHIN_S, what="all processes are back")
+        eventually(self._is_whole, what="all processes are back")
 
     def _is_whole(self) -> bool:
         children = self.stack.supervisor.children

@@ -5,11 +5,12 @@ from typing import Any
 import httpx2
 
 from config.local.stack import Stack
+from tests.patience import PATIENCE_S
 
 
 class Provider:
     def __init__(self, stack: Stack) -> None:
-        self.http = httpx2.Client(base_url=stack.environment["SIMULATOR_URL"], timeout=10)
+        self.http = httpx2.Client(base_url=stack.environment["SIMULATOR_URL"], timeout=PATIENCE_S)
 
     def requests(self, key: str) -> list[dict[str, Any]]:
         """In order of arrival; `key` is that of a directive."""

@@ -12,6 +12,7 @@ import pytest
 from config.local.stack import Options, Stack
 from config.local.state import RUN_DIR, State
 from config.processes import manage
+from tests.patience import PATIENCE_S
 
 STACK = pytest.StashKey[Stack]()
 NUMBERS = pytest.StashKey[list[str]]()
@@ -22,7 +23,7 @@ NOT_INHERITED = (
 )  # fmt: skip
 MEMORY_ON = {"MEMORY_REST_S": "1"}
 MEMORY_OFF = {"MEMORY_REST_S": "3600", "EMBEDDING_MODEL": ""}
-SILENCE_S = 4
+SILENCE_S = 8
 """After so many seconds without a byte a provider counts as silent; short, so that its tests are."""
 
 
@@ -65,7 +66,7 @@ def in_shell(stack: Stack, code: str) -> str:
     """What the code prints, run by the product on the stack's database."""
     result = subprocess.run(
         manage("shell", "--verbosity=0", "--command", code),
-        env=stack.environment, capture_output=True, text=True, timeout=60, check=True,
+        env=stack.environment, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     return result.stdout
 

@@ -45,7 +45,6 @@ def test_aborted_viewers_leave_nothing_behind(acme, books, redis_client, levels,
         # At most: what was busy at the beginning for a moment need not be busy again.
         eventually(
             lambda: all(count <= before[name] for name, count in levels().items()),
-            within_s=15,
             what=f"back to {before}",
         )
         check_canaries(books, canaries)

@@ -9,7 +9,6 @@ from usage.receipts import verify
 
 pytestmark = pytest.mark.crash
 
-NUMBERED_WITHIN_S = 30
 SHORT = {"tokens": 20, "rate": 0}
 
 
@@ -22,7 +21,7 @@ def kill_and_wait(faults, *names: str) -> None:
         now = faults.stack.pids()
         return all(now.get(name, before[name]) != before[name] for name in names)
 
-    eventually(are_others, within_s=NUMBERED_WITHIN_S, what="the killed processes were started again")
+    eventually(are_others, what="the killed processes were started again")
     faults.wait_whole()
 
 
@@ -49,7 +48,7 @@ def test_receipts_are_numbered_although_the_worker_died_with_the_wake_up(acme, b
         found = receipts(acme)
         return all(found[run]["state"] == "numbered" for run in runs)
 
-    eventually(are_numbered, within_s=NUMBERED_WITHIN_S, what="the receipts have numbers")
+    eventually(are_numbered, what="the receipts have numbers")
     numbers = sorted(receipts(acme)[run]["leaf_index"] for run in runs)
     assert len(set(numbers)) == 8
     for row in (receipts(acme)[run] for run in runs):
@@ -73,7 +72,7 @@ def test_after_kills_every_settlement_has_its_receipt_and_the_log_is_intact(acme
             verdicts["pending"] == 0 and verdicts["integrity"]["holds"] and verdicts["completeness"]["holds"]
         )
 
-    eventually(closes, within_s=NUMBERED_WITHIN_S, what="integrity and completeness hold, nothing waits")
+    eventually(closes, what="integrity and completeness hold, nothing waits")
     lines = acme.http.get("/api/v1/receipts/log/export").text.splitlines(keepends=True)
     assert not verify.verify(lines, verify.Report()).problems
     indexes = [json.loads(line)["index"] for line in lines[1:]]

@@ -9,6 +9,7 @@ import pytest
 
 from assistants.llm import tokens
 from tests.live.callers import steer
+from tests.patience import PATIENCE_S
 
 pytestmark = pytest.mark.crash
 
@@ -17,7 +18,7 @@ ANSWER = {"tokens": 240, "rate": 40}
 
 def ask_continually(acme, until: threading.Event, accepted: list[str]) -> None:
     """What a caller does who is not told that something is broken. Notes every run that was accepted."""
-    with httpx2.Client(base_url=acme.url, headers=acme.headers, timeout=30) as http:
+    with httpx2.Client(base_url=acme.url, headers=acme.headers, timeout=PATIENCE_S) as http:
         while not until.is_set():
             try:
                 answer = http.post("/api/v1/conversations", json={"text": steer("Go on.", tokens=10, rate=0)})
@@ -48,7 +49,7 @@ def test_redis_loses_everything_midway(acme, books, provider, faults, redis_clie
 
     transcripts = [viewer.finish() for viewer in (*viewers, *late)]
     over.set()
-    caller.join(35)
+    caller.join(PATIENCE_S)
     took = books.wait_final([turn.run for turn in turns] + accepted, since=time.monotonic())
     note(
         f"{fault} of Redis: {len(accepted)} posts accepted meanwhile, final {took:.1f} s after the last of them"
@@ -82,7 +83,7 @@ def test_postgresql_stops_at_once_and_comes_back(acme, books, provider, faults, 
         viewer.finish()
     over.set()
     for caller in callers:
-        caller.join(35)
+        caller.join(PATIENCE_S)
     asked = [turn.run for turn in turns] + accepted
     took = books.wait_final(asked, since=at)
     note(

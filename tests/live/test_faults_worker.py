@@ -110,7 +110,7 @@ def frozen(stack, acme, books, provider, faults, note):
     try:
         faults.kill("beat", "worker")
         for turn in thinking:
-            eventually(lambda turn=turn: len(provider.requests(turn.key)) > 1, within_s=30, what="taken over")
+            eventually(lambda turn=turn: len(provider.requests(turn.key)) > 1, what="taken over")
     finally:
         freezer.__exit__(None, None, None)
     turns = [*speaking, *thinking]

@@ -17,6 +17,7 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 from tests.live.books import eventually
 from tests.live.callers import steer
+from tests.patience import PATIENCE_S
 
 MODEL = "gpt-4o-mini"
 DOCS = Path(__file__).parents[2] / "docs"
@@ -69,7 +70,9 @@ def test_models_are_listed_and_found(client):
 
 def test_async_client_answers_many_at_once_and_streams(acme):
     async def run() -> tuple[list[str], str]:
-        async with openai.AsyncOpenAI(api_key=acme.key, base_url=f"{acme.url}/v1", timeout=30) as client:
+        async with openai.AsyncOpenAI(
+            api_key=acme.key, base_url=f"{acme.url}/v1", timeout=PATIENCE_S
+        ) as client:
             asked = [
                 client.chat.completions.create(
                     model=MODEL, messages=messages("Say", exact=f"number {number}")
@@ -103,7 +106,7 @@ def test_error_of_each_kind(client, kind, asked):
 
 def test_errors_of_keys_and_of_a_limit(acme):
     with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(api_key="stw_wrong", base_url=f"{acme.url}/v1", timeout=30).models.list()
+        openai.OpenAI(api_key="stw_wrong", base_url=f"{acme.url}/v1", timeout=PATIENCE_S).models.list()
     _, reader = acme.make_key(scopes=["view"])
     with reader.openai() as client, pytest.raises(openai.PermissionDeniedError):
         client.chat.completions.create(model=MODEL, messages=messages("Hi"))
@@ -120,18 +123,18 @@ def test_errors_of_keys_and_of_a_limit(acme):
 
 def test_langchain_invokes_streams_and_embeds(acme):
     place = {"base_url": f"{acme.url}/v1", "api_key": acme.key}
-    model = ChatOpenAI(model=MODEL, max_retries=0, timeout=30, **place)
+    model = ChatOpenAI(model=MODEL, max_retries=0, timeout=PATIENCE_S, **place)
     said = [HumanMessage(steer("Say", exact="one two three", rate=50))]
     whole = model.invoke(said)
     assert (whole.content, whole.usage_metadata["output_tokens"]) == ("one two three", 3)
     parts = list(model.stream(said, stream_usage=True))
     assert "".join(part.content for part in parts) == "one two three"
     assert sum(part.usage_metadata["output_tokens"] for part in parts if part.usage_metadata) == 3
-    assistant = ChatOpenAI(model="assistant:steward", max_retries=0, timeout=30, **place)
+    assistant = ChatOpenAI(model="assistant:steward", max_retries=0, timeout=PATIENCE_S, **place)
     assert assistant.invoke(said).content == "one two three"
     # Its own count of tokens asks the internet for a vocabulary.
     vectors = OpenAIEmbeddings(
-        model="text-embedding-3-small", timeout=30, check_embedding_ctx_length=False, **place
+        model="text-embedding-3-small", timeout=PATIENCE_S, check_embedding_ctx_length=False, **place
     )
     assert [len(row) for row in vectors.embed_documents(["A fox", "A hare"])] == [1536, 1536]
 
@@ -141,7 +144,7 @@ def test_curl(acme):
     command = ["curl", "--silent", "--no-buffer", "--max-time", "30", f"{acme.url}/v1/chat/completions"]
     command += ["-H", f"Authorization: Bearer {acme.key}", "-H", "Content-Type: application/json"]
     raw = subprocess.run(
-        [*command, "-d", json.dumps(body)], capture_output=True, text=True, timeout=40, check=True
+        [*command, "-d", json.dumps(body)], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     ).stdout
     assert raw.endswith("data: [DONE]\n\n")
     chunks = [json.loads(line[6:]) for line in raw.splitlines() if line.startswith("data: {")]
@@ -152,7 +155,7 @@ def run_shell(command: str, **variables: str) -> str:
     """What a command of a document prints. Raises if it fails."""
     return subprocess.run(
         ["bash", "-c", command],
-        env={**os.environ, **variables}, capture_output=True, text=True, timeout=40, check=True,
+        env={**os.environ, **variables}, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     ).stdout  # fmt: skip
 
 

@@ -20,7 +20,7 @@ class Receiver:
     came: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     def ids(self, times: int) -> list[str]:
-        eventually(lambda: len(self.came) >= times, within_s=40, what=f"{times} calls")
+        eventually(lambda: len(self.came) >= times, what=f"{times} calls")
         return [row[0] for row in self.came]
 
 
@@ -84,7 +84,7 @@ def test_the_log_shows_it_and_sends_it_again(acme, receiver, webhook) -> None:
         rows = acme.http.get(deliveries).json()["results"]
         return next((row for row in rows if row["state"] == "succeeded"), None)
 
-    row = eventually(taken, within_s=30)
+    row = eventually(taken)
     answer = acme.http.post(f"/api/v1/webhooks/deliveries/{row['id']}/redeliver")
     assert answer.status_code == 202, answer.text
     assert receiver.ids(2) == [sent, sent]

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx2
 
+from tests.patience import PATIENCE_S
+
 BETWEEN_CONNECTIONS_S = 0.05
-GIVE_UP_S = 45.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Viewer(threading.Thread):
         return self.known.text
 
     def run(self) -> None:
-        deadline = time.monotonic() + GIVE_UP_S
+        deadline = time.monotonic() + PATIENCE_S
         with httpx2.Client(timeout=30) as client:
             while not self._gone.is_set() and time.monotonic() < deadline:
                 # The server may be killed under us, or not be back yet.
@@ -130,14 +131,14 @@ class Viewer(threading.Thread):
         """Breaks the connection off at the next byte and does not come back."""
         self._gone.set()
 
-    def finish(self, within_s: float = 30) -> Transcript:
+    def finish(self, within_s: float = PATIENCE_S) -> Transcript:
         """Waits for `done`."""
         self.join(within_s)
         assert not self.is_alive(), f"no end after {within_s} s; has {len(self.text)} characters"
         assert self.known.done is not None, f"closed without an end, statuses {self.statuses}"
         return self.known
 
-    def wait_for_text(self, characters: int = 1, within_s: float = 15) -> None:
+    def wait_for_text(self, characters: int = 1, within_s: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + within_s
         while len(self.text) < characters and self.is_alive():
             assert time.monotonic() < deadline, f"{len(self.text)} characters after {within_s} s"

@@ -1,0 +1,7 @@
+"""How long a test waits for what must come. It is no promise: what is never there fails, what comes late does not.
+
+Promised times, such as 30 s from a kill to the last final run, are measured by `./dev bench faults`.
+"""
+
+PATIENCE_S = 120
+PATIENCE_MS = PATIENCE_S * 1000
