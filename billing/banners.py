@@ -31,7 +31,7 @@ class Banner:
 def list_banners(member: Member, workspace: WorkspaceRef, *, now: datetime) -> list[Banner]:
     """What is read-only concerns everybody; money only who may see billing. One query, and what a plan's rights cost
     once in a second."""
-    account = queries.find_account(workspace.id)
+    account = queries.find_told(workspace.id)
     found = [_restricted(account, member)] if account and account.restricted_at else []
     state = rights.state_of(workspace.id)
     if member.membership_id in state.over_seats:

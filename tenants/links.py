@@ -1,5 +1,6 @@
 """Addresses of a workspace's pages: one function chooses host and prefix for pages, mails and tasks."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,9 +13,20 @@ from tenants.scope import WorkspaceRef
 
 def workspace_url(workspace: WorkspaceRef, name: str, *, on_own_domain: bool = False, **kwargs: Any) -> str:
     """The path of a workspace page. `on_own_domain`: the request is on the workspace's own host, where it is at `/`."""
-    if on_own_domain:
+    slug = None if on_own_domain else workspace.slug
+    return _reverse(slug, name, kwargs) if kwargs else _page(slug, name)
+
+
+@lru_cache(maxsize=4096)
+def _page(slug: str | None, name: str) -> str:
+    """Kept: navigation has two dozen of them on every page."""
+    return _reverse(slug, name, {})
+
+
+def _reverse(slug: str | None, name: str, kwargs: dict[str, Any]) -> str:
+    if slug is None:
         return reverse(f"workspace:{name}", urlconf="config.domain_urls", kwargs=kwargs)
-    return reverse(f"workspace:{name}", urlconf="config.urls", kwargs={"workspace": workspace.slug, **kwargs})
+    return reverse(f"workspace:{name}", urlconf="config.urls", kwargs={"workspace": slug, **kwargs})
 
 
 def main_url(name: str, *, on_own_domain: bool = False, **kwargs: Any) -> str:

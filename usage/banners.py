@@ -3,12 +3,19 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db import connection
+
 from accounts.permissions import Member
 from tenants.scope import WorkspaceRef
 from usage import report, stops
-from usage.limits import mails
+from usage.limits import mails, windows
 from usage.limits import queries as limits_queries
 from usage.models import Limit
+
+LOOK = """
+SELECT EXISTS (SELECT FROM usage_stop WHERE lifted_at IS NULL),
+       EXISTS (SELECT FROM usage_quotanotice WHERE workspace_id = %s AND window_start = ANY(%s))
+"""
 
 
 @dataclass(frozen=True)
@@ -25,15 +32,30 @@ class Banner:
 
 
 def list_banners(member: Member, workspace: WorkspaceRef, *, now: datetime) -> list[Banner]:
-    """Stops for everybody; notices for owners and admins, until each has dismissed them. Two queries, and one for
-    the names of each kind of subject that a notice is about."""
-    found = [
+    """Stops for everybody; notices for owners and admins, until each has dismissed them. One query where there is
+    nothing to tell; else one more for each of the two, and one for the names of each kind of subject of a notice."""
+    is_stopped, is_noticed = _look(workspace, now)
+    found = _stops(workspace) if is_stopped else []
+    if is_noticed and member.can_manage_workspace:
+        found += _notices(member, workspace, now)
+    return found
+
+
+def _look(workspace: WorkspaceRef, now: datetime) -> tuple[bool, bool]:
+    """Whether anything is stopped anywhere, and whether a line was crossed here in a window that still runs. Every
+    page asks, and most have nothing to tell: one plain statement instead of two built ones."""
+    starts = windows.starts(zone=workspace.timezone, at=now, anchor_day=workspace.billing_day)
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK, [workspace.id, list(starts.values())])
+        row: tuple[bool, bool] = cursor.fetchone()
+        return row
+
+
+def _stops(workspace: WorkspaceRef) -> list[Banner]:
+    return [
         Banner("danger", "Model calls are stopped", f"{stops.words(stop)} {stop.reason}", "usage-stops")
         for stop in stops.list_standing(workspace.id)
     ]
-    if member.can_manage_workspace:
-        found += _notices(member, workspace, now)
-    return found
 
 
 def _notices(member: Member, workspace: WorkspaceRef, now: datetime) -> list[Banner]:

@@ -21,7 +21,7 @@ from usage import money
 from usage import queries as usage_queries
 from usage.holds import queries as holds_queries
 
-WINDOW = 60
+WINDOW = 40
 """Messages shown at once: what a page of a long conversation costs does not grow with it."""
 
 
@@ -173,7 +173,7 @@ def _add_memories(request: MemberRequest, views: list[MessageView]) -> None:
 
 
 def _base(base: str, place: Place, written: queries.Written) -> MessageView:
-    """`base`: the conversation's address, found once: sixty messages have hundreds of addresses below it."""
+    """`base`: the conversation's address, found once: forty messages have hundreds of addresses below it."""
     message = place.message
     url = f"{base}messages/{message.id}/"
     return MessageView(

@@ -183,9 +183,10 @@ def feedback_of(member: Member, message_ids: list[UUID]) -> dict[UUID, Feedback]
 
 
 def latest_runs(message_ids: list[UUID]) -> dict[UUID, Run]:
-    """The newest run of each answer. One query."""
+    """The newest run of each answer, without what only its receipt needs. One query."""
     rows = (
         Run.objects.filter(message_id__in=message_ids)
+        .defer("sent", "salt")
         .order_by("message_id", "-created_at")
         .distinct("message_id")
         .select_related("assistant")

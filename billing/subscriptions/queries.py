@@ -41,6 +41,18 @@ def find_account(workspace_id: UUID) -> BillingAccount | None:
     return BillingAccount.objects.select_related(*PLANS_OF_ACCOUNT).filter(workspace_id=workspace_id).first()
 
 
+TOLD = (
+    "plan__name", "status", "subscription_id", "payment_method", "action_url",
+    "restricted_at", "grace_ends_at", "trial_ends_at", "cancels_at",
+)  # fmt: skip
+
+
+def find_told(workspace_id: UUID) -> BillingAccount | None:
+    """With only what pages tell of it: they all ask. One query."""
+    rows = BillingAccount.objects.select_related("plan").only(*TOLD)
+    return rows.filter(workspace_id=workspace_id).first()
+
+
 def get_account(workspace_id: UUID) -> BillingAccount:
     """Made when it is missing. One query when it is not."""
     found = find_account(workspace_id)

@@ -112,7 +112,8 @@ TEMPLATES = [
                 "usage.context_processors.banners",
                 "billing.context_processors.billing",
                 "assistants.chat.context_processors.navigation",
-            ]
+            ],
+            "builtins": ["tenants.templatetags.icons"],
         },
     }
 ]

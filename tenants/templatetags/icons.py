@@ -2,16 +2,16 @@ from functools import cache
 
 from django import template
 from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 register = template.Library()
 
 
 @register.simple_tag
-def icon_address(name: str) -> str:
-    """Of a symbol of the sprite, whose hashed name is found once: pages have hundreds of icons."""
-    return f"{_sprite()}#{name}"
-
-
 @cache
-def _sprite() -> str:
-    return static("img/icons.svg")
+def icon(name: str) -> SafeString:
+    """A decorative icon: `name` is a symbol's id in static/img/icons.svg. Made once: a page has hundreds of them."""
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("img/icons.svg"), name
+    )
