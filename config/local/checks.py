@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from config import processes
 from config.local.chromium import chromium_environment
@@ -10,7 +13,9 @@ from config.local.output import console_output
 from config.local.stack import Options, Stack
 from config.local.state import RUN_DIR, State
 
-LINTERS = (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy", "."))
+Linter = tuple[str, ...]
+QUICK: tuple[Linter, ...] = (("ruff", "check", "."), ("ruff", "format", "--check", "."))
+SLOW: Linter = ("mypy", ".")
 MOST_TEST_RUNS = 8
 WHOLE_SUITE = ("-n", "4", "--dist", "loadgroup")
 """Two processes for the two kinds of tests that drive a whole stack, which mostly wait, and two for all others."""
@@ -26,26 +31,54 @@ BENCH_LLM_WORKERS = {"usage": 3}
 
 def lint() -> int:
     """Runs all linters, so that one run shows everything."""
-    codes = []
-    for linter in LINTERS:
-        print("·", *linter, flush=True)
-        codes.append(
-            subprocess.run([sys.executable, "-m", *linter], cwd=processes.ROOT, check=False).returncode
-        )
-    return max(codes)
+    return max(_lint(linter) for linter in (*QUICK, SLOW))
+
+
+def _lint(linter: Linter) -> int:
+    print("·", *linter, flush=True)
+    return subprocess.run([sys.executable, "-m", *linter], cwd=processes.ROOT, check=False).returncode
 
 
 def test(arguments: list[str]) -> int:
-    """Without arguments the linters come first. Code 0 means that everything passed."""
-    lint_code = 0 if arguments else lint()
-    arguments = arguments or list(WHOLE_SUITE)
+    """Without arguments all tests, after the quick linters and beside the slow one. Code 0 means that all passed."""
+    if arguments:
+        return _test(arguments)
+    codes = [_lint(linter) for linter in QUICK]
+    with _beside(SLOW) as slow:
+        codes.append(_test(list(WHOLE_SUITE)))
+        codes.append(slow())
+    return max(codes)
+
+
+@contextmanager
+def _beside(linter: Linter) -> Iterator[Callable[[], int]]:
+    """The linter in the background; the call waits for it and shows what it said. Gone when this is left."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *linter], cwd=processes.ROOT, stdout=said, stderr=subprocess.STDOUT
+        )
+
+        def result() -> int:
+            code = process.wait()
+            said.seek(0)
+            print("·", *linter, flush=True)
+            print(said.read().decode(), end="", flush=True)
+            return code
+
+        try:
+            yield result
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _test(arguments: list[str]) -> int:
     browser = chromium_environment()
     with _private_servers() as stack:
         environment = {**stack.environment, "DJANGO_SETTINGS_MODULE": "config.settings.test", **browser}
         for name in REAL_PROVIDER:
             environment.pop(name, None)
-        code = run_in_foreground([sys.executable, "-m", "pytest", *arguments], environment)
-    return lint_code or code
+        return run_in_foreground([sys.executable, "-m", "pytest", *arguments], environment)
 
 
 def _private_servers() -> Stack:
