@@ -25,6 +25,7 @@ from tests.dns import dns_zone  # noqa: F401  a fixture
 from tests.factories import Cast, Person
 from usage import prices
 from usage.features import queries as features
+from usage.pace import queries as pace
 
 FEW_SPARES, MANY_SPARES = 4, 24
 
@@ -134,10 +135,13 @@ def schema_is_public() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def rights_are_read_once(monkeypatch) -> None:
+def what_is_kept_is_read_once(monkeypatch) -> None:
     """What an earlier test left in the process is forgotten. What this one reads is kept: queries can be counted."""
     features.forget_all()
-    monkeypatch.setattr(features, "FRESH_NS", 3_600_000_000_000)
+    prices.forget()
+    monkeypatch.setattr(pace, "_kept", {})
+    for module in (features, prices, pace):
+        monkeypatch.setattr(module, "FRESH_NS", 3_600_000_000_000)
 
 
 @pytest.fixture(autouse=True)

@@ -44,17 +44,17 @@ def test_the_end_is_shown_and_the_rest_is_a_click_away(talk, member):
     page = member.browser()
     url = f"/w/acme/chat/{talk.id}/"
     body = page.get(url).content.decode()
-    assert numbers(body) == list(range(140, 200))
-    first = Message.objects.get(text="Number 140").id
+    assert numbers(body) == list(range(160, 200))
+    first = Message.objects.get(text="Number 160").id
     assert f'hx-get="{url}?before={first}"' in body
     piece = page.get(f"{url}?before={first}", headers={"HX-Request": "true"}).content.decode()
-    assert numbers(piece) == list(range(80, 140))
+    assert numbers(piece) == list(range(120, 160))
     assert "<html" not in piece
-    assert numbers(page.get(f"{url}?before={first}").content.decode()) == list(range(80, 140))
+    assert numbers(page.get(f"{url}?before={first}").content.decode()) == list(range(120, 160))
 
 
 def test_what_is_written_on_an_earlier_page_goes_to_the_end(talk, member):
-    first = Message.objects.get(text="Number 140").id
+    first = Message.objects.get(text="Number 160").id
     body = member.browser().get(f"/w/acme/chat/{talk.id}/?before={first}").content.decode()
     assert f'name="parent" value="{talk.current_leaf_id}"' in body
 

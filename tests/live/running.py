@@ -23,7 +23,7 @@ NOT_INHERITED = (
 )  # fmt: skip
 MEMORY_ON = {"MEMORY_REST_S": "1"}
 MEMORY_OFF = {"MEMORY_REST_S": "3600", "EMBEDDING_MODEL": ""}
-SILENCE_S = 8
+SILENCE_S = 4
 """After so many seconds without a byte a provider counts as silent; short, so that its tests are."""
 
 

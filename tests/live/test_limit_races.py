@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import openai
+import psycopg
 import pytest
 
 from tests.live.books import Books, eventually
@@ -49,8 +50,17 @@ class Budget:
         return line
 
     def remove(self) -> None:
-        with self.books.connect() as connection:
-            connection.execute("DELETE FROM usage_limit WHERE id = %s", [self.id])
+        """With the notices of its lines, which are written after the calls that crossed them."""
+        eventually(self._is_removed, what="the limit is gone")
+
+    def _is_removed(self) -> bool:
+        try:
+            with self.books.connect() as connection, connection.transaction():
+                connection.execute("DELETE FROM usage_quotanotice WHERE limit_id = %s", [self.id])
+                connection.execute("DELETE FROM usage_limit WHERE id = %s", [self.id])
+        except psycopg.errors.ForeignKeyViolation:
+            return False
+        return True
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sys
+import traceback
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
@@ -285,13 +287,16 @@ CLEAN = {
 
 
 def die_in_a_child(work) -> None:
-    """A worker of its own, killed by itself without a word."""
+    """A worker of its own, killed by itself without a word. What fails before that says why."""
     connection.close()
     connection.close_pool()
     child = os.fork()
     if child == 0:
         try:
             work()
+        except BaseException:  # noqa: BLE001  whatever it was
+            traceback.print_exc()
+            sys.stderr.flush()
         finally:
             os._exit(1)  # it should have been killed by now
     _, status = os.waitpid(child, 0)

@@ -17,7 +17,7 @@ from usage.models import Rights
 
 SECOND_NS = 1_000_000_000
 FRESH_NS = features.FRESH_NS
-"""As the product has it; `rights_are_read_once` changes it for the tests."""
+"""As the product has it; `what_is_kept_is_read_once` changes it for the tests."""
 
 
 class Clock:
