@@ -83,4 +83,4 @@ def main(arguments: list[str]) -> int:
     fault_report.show_notes(tallies)
     rows = [fault_report.figures(tally) for tally in tallies]
     report.emit("faults", seed=options.seed, kinds=rows)
-    return 0 if all(tally.is_good for tally in tallies) else 1
+    return 0 if all(tally.is_as_promised for tally in tallies) else 1

@@ -18,6 +18,8 @@ STARTS_WITHIN_S = 2.0
 POST_TIMEOUT_S = 30.0
 FOLLOW_FOR_S = 90.0
 CLOCK_TOLERANCE_S = 0.05
+PROMISED_S = 30.0
+"""From the kill of any single process to the last final run."""
 
 
 @dataclass
@@ -50,6 +52,10 @@ class Tally:
     @property
     def longest_s(self) -> float:
         return max(self.to_final_s, default=0.0)
+
+    @property
+    def is_as_promised(self) -> bool:
+        return self.is_good and self.longest_s <= PROMISED_S
 
     def add(self, other: "Tally") -> None:
         """What another one of the same kind counted."""

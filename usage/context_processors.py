@@ -6,7 +6,8 @@ from usage import banners as usage_banners
 
 
 def banners(request: MemberRequest) -> dict[str, object]:
-    """What every page of a workspace has to tell about limits and stops: two queries, when a page shows them."""
+    """What every page of a workspace has to tell about limits and stops, when it shows it: one query, more where there
+    is something."""
     if getattr(request, "workspace", None) is None or getattr(request, "member", None) is None:
         return {}
     return {

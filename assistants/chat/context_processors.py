@@ -1,14 +1,9 @@
-from uuid import UUID
-
 from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
 from accounts.links import page_url
 from accounts.requests import MemberRequest
 from assistants.chat import queries
-
-ANY = UUID(int=0)
-"""Stands for the conversation in an address that is found once."""
 
 
 def navigation(request: MemberRequest) -> dict[str, object]:
@@ -22,9 +17,9 @@ def navigation(request: MemberRequest) -> dict[str, object]:
 
 def _conversations(request: MemberRequest) -> list[dict[str, object]]:
     rows = []
-    address = page_url(request, "conversation", conversation_id=ANY)
+    chats = page_url(request, "chat")
     for row in queries.list_recent(request.member):
-        url = address.replace(str(ANY), str(row.id))
+        url = f"{chats}{row.id}/"
         rows.append(
             {
                 "id": row.id,

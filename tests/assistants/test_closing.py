@@ -33,9 +33,8 @@ def close(stage, provider, settings, monkeypatch):
     def close() -> set[tuple[str, str, int]]:
         for whose in (PLATFORM, stage.workspace.id):
             for kind in LogKind:
-                sequencer.sequence(
-                    whose, kind
-                )  # nothing works off what waits here, and waiting long is a finding
+                # Nothing works off what waits here, and waiting long is a finding.
+                sequencer.sequence(whose, kind)
         found = services.close(day=timezone.now().astimezone(UTC).date())
         mine = [row for row in found if row.workspace_id in (None, stage.workspace.id)]
         return {(row.kind, row.subject, row.found - row.expected) for row in mine}

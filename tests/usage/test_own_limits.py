@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import ApiKey
 from tenants import audit
 from tenants.models import AuditEntry
 from tests import factories
+from usage import banners
 from usage.limits import mails, services
 from usage.limits.models import NoticeDismissal
 from usage.limits.services import LimitSpec
@@ -206,6 +208,10 @@ class TestNotices:
         )  # fmt: skip
         page = owner.browser().get("/w/acme/").content.decode()
         assert "Messages used up" in page and "nearly" not in page
+
+    def test_without_anything_to_tell_a_page_asks_once(self, db, acme, owner, assert_queries):
+        with assert_queries(1):
+            assert banners.list_banners(owner.member, acme, now=timezone.now()) == []
 
     def test_many_notices_cost_the_same(self, notice, owner, acme, assert_queries):
         from django.db import connection
