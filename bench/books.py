@@ -55,13 +55,14 @@ SELECT r.id::text, r.state, r.text, r.attempt, r.created_at, r.started_at, r.fin
        (SELECT count(*) FROM usage_receipt c WHERE c.hold_id = r.id)
 FROM {run} r JOIN usage_hold h ON h.id = r.id
 LEFT JOIN usage_ledgerentry l ON l.hold_id = r.id AND l.kind = 'settlement' AND l.account = 'workspace'
-WHERE r.id = ANY(%s) OR r.created_at >= to_timestamp(%s)
+WHERE r.kind = 'reply' AND (r.id = ANY(%s) OR r.created_at >= to_timestamp(%s))
 GROUP BY r.id, h.id
 """
 
 
 def read(target: Target, run_ids: Iterable[str], *, since: float = math.inf) -> dict[str, Books]:
-    """By run id: of these runs, and of all that were created since (Unix time). One without a row is missing here."""
+    """By run id: of these runs, and of all replies since (Unix time); a memory or a vector says nothing. One without a row
+    is missing here."""
     _, schema = target.workspace()
     with target.database() as connection:
         return read_from(connection, schema, run_ids, since=since)
