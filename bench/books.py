@@ -61,8 +61,8 @@ GROUP BY r.id, h.id
 
 
 def read(target: Target, run_ids: Iterable[str], *, since: float = math.inf) -> dict[str, Books]:
-    """By run id: of these runs, and of all replies since (Unix time); a memory or a vector says nothing. One without a row
-    is missing here."""
+    """By run id: of these runs, and of all replies since (Unix time): memories and vectors have no text.
+    One without a row is missing here."""
     _, schema = target.workspace()
     with target.database() as connection:
         return read_from(connection, schema, run_ids, since=since)
